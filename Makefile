@@ -1,0 +1,38 @@
+# make demo   the whole loop on this machine, once        make up      keep it running until Ctrl-C
+# make test   set up and run the tests                    make lint    style, types, structure
+# make lock   resolve the dependencies anew
+
+PYTHON ?= python3
+VENV ?= .venv
+TESTS ?=
+BIN := $(VENV)/bin
+
+.PHONY: setup demo up test lint format lock clean
+
+setup:
+	@$(PYTHON) local/bootstrap.py --venv $(VENV)
+
+demo: setup
+	@$(BIN)/batchjson demo
+
+up: setup
+	@$(BIN)/python -m local up $(if $(FUNC),--func) $(if $(PORTS),--ports $(PORTS))
+
+test: setup
+	@$(BIN)/python -m pytest $(TESTS)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock:
+	@$(PYTHON) local/lock.py
+
+clean:
+	rm -rf .venv* .local .mypy_cache .ruff_cache .pytest_cache .hypothesis local/azurite/node_modules

@@ -1,0 +1,148 @@
+"""Set up everything that `make` needs: a virtual environment, the locked packages, Node and Azurite.
+
+Runs on a bare Python 3.11+ (standard library only). A second run with unchanged locks does nothing and takes
+milliseconds: what was installed is remembered by the hash of the files it was installed from.
+
+    python3 local/bootstrap.py --venv .venv
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+AZURITE = ROOT / "local" / "azurite"
+OLDEST_PYTHON = (3, 11)
+OLDEST_NODE = 20
+"""Azurite 3.35's own dependencies ask for it."""
+
+
+class SetupFailed(Exception):
+    """A step of the set-up failed."""
+
+
+def main() -> int:
+    """Set up, or say in one line what is missing and what to do."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--venv", type=Path, default=ROOT / ".venv")
+    venv = parser.parse_args().venv.absolute()
+    try:
+        check_python()
+        install_packages(venv)
+        install_azurite(venv)
+    except SetupFailed as problem:
+        print(f"set-up failed: {problem}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def check_python() -> None:
+    """Refuse a Python that is too old for the project."""
+    if sys.version_info < OLDEST_PYTHON:
+        found = ".".join(map(str, sys.version_info[:3]))
+        raise SetupFailed(f"Python 3.11 or newer is needed, this is {found}: make PYTHON=python3.11 …")
+
+
+def install_packages(venv: Path) -> None:
+    """Make the virtual environment and install the locked packages into it, when the lock changed."""
+    lock = ROOT / "requirements-dev.txt"
+    stamp = Stamp(venv / ".packages", lock, ROOT / "pyproject.toml", note=f"{ROOT} {sys.version}")
+    if stamp.fresh():
+        return
+    say(f"installing Python packages into {venv.name} (once)")
+    make_venv(venv)
+    pip = [str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    run([*pip, "--require-hashes", "--only-binary=:all:", "-r", str(lock)])
+    run([*pip, "--no-deps", "--no-build-isolation", "-e", str(ROOT)])
+    stamp.write()
+
+
+def make_venv(venv: Path) -> None:
+    """Make an empty virtual environment, from the interpreter that runs this."""
+    shutil.rmtree(venv, ignore_errors=True)
+    try:
+        run([sys.executable, "-m", "venv", str(venv)])
+    except SetupFailed as problem:
+        raise SetupFailed(f"{problem}\nOn Debian or Ubuntu: apt-get install python3-venv") from problem
+
+
+def install_azurite(venv: Path) -> None:
+    """Install the storage emulator from its npm lock, with Node from PyPI where the machine has none."""
+    stamp = Stamp(AZURITE / "node_modules" / ".installed", AZURITE / "package-lock.json")
+    if not node_is_new_enough(venv):
+        install_node(venv)
+    if stamp.fresh():
+        return
+    say("installing Azurite, the storage emulator (once)")
+    npm = shutil.which("npm", path=search_path(venv))
+    if npm is None:
+        raise SetupFailed("npm is missing beside node; remove that node or install npm")
+    run([npm, "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=AZURITE, path=search_path(venv))
+    stamp.write()
+
+
+def node_is_new_enough(venv: Path) -> bool:
+    """Tell whether a Node that can run Azurite is on the path or in the virtual environment."""
+    node = shutil.which("node", path=search_path(venv))
+    if node is None or shutil.which("npm", path=search_path(venv)) is None:
+        return False
+    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    major = version.strip().removeprefix("v").split(".")[0]
+    return major.isdigit() and int(major) >= OLDEST_NODE
+
+
+def install_node(venv: Path) -> None:
+    """Put Node from PyPI into the virtual environment."""
+    say("installing Node.js into the virtual environment (once)")
+    lock = ROOT / "local" / "requirements-node.txt"
+    python = str(venv / "bin" / "python")
+    run([python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--require-hashes", "-r", str(lock)])
+
+
+def search_path(venv: Path) -> str:
+    """The directories to look for programs in: the virtual environment first."""
+    return os.pathsep.join([str(venv / "bin"), os.environ.get("PATH", os.defpath)])
+
+
+class Stamp:
+    """Remembers from which content something was installed."""
+
+    def __init__(self, path: Path, *sources: Path, note: str = "") -> None:
+        self._path = path
+        self._sources = sources
+        self._note = note
+
+    def fresh(self) -> bool:
+        """Tell whether what is installed came from the sources as they are now."""
+        return self._path.exists() and self._path.read_text() == self._digest()
+
+    def write(self) -> None:
+        """Remember the sources as they are now."""
+        self._path.write_text(self._digest())
+
+    def _digest(self) -> str:
+        content = b"\0".join(source.read_bytes() for source in self._sources)
+        return hashlib.sha256(content + self._note.encode()).hexdigest()
+
+
+def run(command: list[str], cwd: Path = ROOT, path: str | None = None) -> None:
+    """Run one step; on failure show what it printed."""
+    environment = {**os.environ, "PATH": path} if path else None
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SetupFailed(f"{' '.join(command)}\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+
+
+def say(what: str) -> None:
+    """Tell what goes on, on standard error."""
+    print(f"… {what}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
