@@ -83,7 +83,11 @@ def install_azurite(venv: Path) -> None:
     npm = shutil.which("npm", path=search_path(venv))
     if npm is None:
         raise SetupFailed("npm is missing beside node; remove that node or install npm")
-    run([npm, "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=AZURITE, path=search_path(venv))
+    run(
+        [npm, "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"],
+        cwd=AZURITE,
+        path=search_path(venv),
+    )
     stamp.write()
 
 
@@ -102,7 +106,19 @@ def install_node(venv: Path) -> None:
     say("installing Node.js into the virtual environment (once)")
     lock = ROOT / "local" / "requirements-node.txt"
     python = str(venv / "bin" / "python")
-    run([python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--require-hashes", "-r", str(lock)])
+    run(
+        [
+            python,
+            "-m",
+            "pip",
+            "--disable-pip-version-check",
+            "install",
+            "--quiet",
+            "--require-hashes",
+            "-r",
+            str(lock),
+        ]
+    )
 
 
 def search_path(venv: Path) -> str:

@@ -1,0 +1,1 @@
+"""What all sides agree on: words, ids, documents, settings, connections. Imports nothing of ours."""

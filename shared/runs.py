@@ -1,0 +1,186 @@
+"""Uploads and runs: what they are, how their ids are made, and which moves between states are legal."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType, Self
+
+from shared.errors import IllegalMove
+from shared.outcome import Outcome
+
+RunId = NewType("RunId", str)
+"""32 lower-case hex characters: names an upload's run in the ledger, and its first task and event."""
+
+RUN_ID = re.compile(r"[0-9a-f]{32}")
+INPUT_SUFFIXES = (".json", ".json.gz", ".jsonl", ".ndjson")
+"""What we process; told by the name, in any case. Everything else is recorded as ignored."""
+
+
+class RunState(StrEnum):
+    """Where a run stands."""
+
+    CLAIMED = "claimed"
+    SUBMITTED = "submitted"
+    SUCCEEDED = "succeeded"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    LOST = "lost"
+    IGNORED = "ignored"
+
+    @property
+    def settled(self) -> bool:
+        """True once the run has come to its end and an event is due."""
+        return self in SETTLED
+
+    @property
+    def open(self) -> bool:
+        """True while something is still to happen."""
+        return self in (RunState.CLAIMED, RunState.SUBMITTED)
+
+
+SETTLED = frozenset({RunState.SUCCEEDED, RunState.REJECTED, RunState.FAILED, RunState.LOST})
+LEGAL_MOVES: dict[RunState, frozenset[RunState]] = {
+    RunState.CLAIMED: frozenset({RunState.SUBMITTED, RunState.LOST}),
+    RunState.SUBMITTED: SETTLED,
+    RunState.SUCCEEDED: frozenset(),
+    RunState.REJECTED: frozenset(),
+    RunState.FAILED: frozenset(),
+    RunState.LOST: frozenset(),
+    RunState.IGNORED: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One version of one blob.
+
+    Parameters
+    ----------
+    account
+        Storage account name.
+    etag
+        Without the quotes it travels in.
+    size
+        Bytes.
+    uploaded_at
+        The blob's last-modified time.
+    """
+
+    account: str
+    container: str
+    name: str
+    etag: str
+    size: int
+    uploaded_at: datetime
+
+    @property
+    def run_id(self) -> RunId:
+        """The id of this upload's run; the same for the same version wherever it is computed."""
+        return make_run_id(self.account, self.container, self.name, self.etag)
+
+    @property
+    def processable(self) -> bool:
+        """Tell by its name whether this is a file that we process."""
+        return self.name.lower().endswith(INPUT_SUFFIXES)
+
+
+def make_run_id(account: str, container: str, name: str, etag: str) -> RunId:
+    """Hash what names one version of one blob; NUL cannot occur in any part, so parts cannot run together."""
+    parts = "\0".join((account, container, name, etag.strip('"')))
+    return RunId(hashlib.sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()[:32])
+
+
+def attempt_id(run_id: RunId, attempt: int) -> str:
+    """The Batch task id and event id of an attempt: the run id, then ``-2``, ``-3`` … for replays."""
+    return run_id if attempt == 1 else f"{run_id}-{attempt}"
+
+
+def parse_attempt_id(text: str) -> tuple[RunId, int] | None:
+    """Read an attempt id back into run id and attempt; None when the text is none of ours."""
+    run_id, _, attempt = text.partition("-")
+    if not RUN_ID.fullmatch(run_id) or (attempt and not re.fullmatch(r"[1-9]\d{0,5}", attempt)):
+        return None
+    return RunId(run_id), int(attempt or 1)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskKey:
+    """Where a Batch task is found."""
+
+    job_id: str
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a run did not succeed: a code of ours or of Batch, and a sentence a person can act on."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The processing of one upload by one Batch task, as the ledger keeps it.
+
+    Every change makes a new Run; a move that is not legal raises `IllegalMove`. Times are aware UTC.
+    """
+
+    upload: Upload
+    state: RunState
+    claimed_at: datetime
+    attempt: int = 1
+    task: TaskKey | None = None
+    submitted_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    settled_at: datetime | None = None
+    notified_at: datetime | None = None
+    mailed_at: datetime | None = None
+    webhook_at: datetime | None = None
+    node_id: str | None = None
+    exit_code: int | None = None
+    outcome: Outcome | None = None
+    failure: Failure | None = None
+    version: str | None = field(default=None, compare=False)
+    """The ledger's own ETag of the row this was read from; None when it was never stored."""
+
+    @property
+    def run_id(self) -> RunId:
+        """The run's id."""
+        return self.upload.run_id
+
+    @property
+    def attempt_id(self) -> str:
+        """The id of this attempt's Batch task and event."""
+        return attempt_id(self.run_id, self.attempt)
+
+    def submitted(self, task: TaskKey, at: datetime) -> Self:
+        """Move to `submitted`: the task is in Batch."""
+        self._check(RunState.SUBMITTED)
+        return replace(self, state=RunState.SUBMITTED, task=task, submitted_at=at)
+
+    def decided(self, outcome: Outcome, at: datetime) -> Self:
+        """Move to `succeeded` or `rejected`, as the worker's outcome says."""
+        state = RunState(outcome.status)
+        self._check(state)
+        failure = Failure(outcome.code, outcome.message) if outcome.code and outcome.message else None
+        return replace(self, state=state, outcome=outcome, failure=failure, settled_at=at)
+
+    def ended_without_outcome(self, state: RunState, failure: Failure, at: datetime) -> Self:
+        """Move to `failed` or `lost`: the worker recorded no outcome."""
+        self._check(state)
+        return replace(self, state=state, failure=failure, settled_at=at)
+
+    def _check(self, to: RunState) -> None:
+        if to not in LEGAL_MOVES[self.state]:
+            raise IllegalMove(f"Run {self.attempt_id} is {self.state.value}: it cannot become {to.value}.")
+
+
+def claim(upload: Upload, at: datetime) -> Run:
+    """Begin a run for an upload; for a file that we do not process, a run that is `ignored` from the start."""
+    return Run(upload, RunState.CLAIMED if upload.processable else RunState.IGNORED, claimed_at=at)
