@@ -1,0 +1,248 @@
+"""All settings, read once: `Settings.from_env` names every missing or bad one in a single message.
+
+Each row of `SPECS` is one setting, with its default and what it is for; ``local.settings.sample.json`` and
+``docs/settings.md`` are held against it by a test.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from shared.connections import Connection, read_connection, runs_in_azure
+from shared.errors import SettingsError
+from shared.task import Limits
+
+CONNECTIONS = ("STORAGE", "SERVICEBUS", "BATCH", "EMAIL")
+REQUIRED_CONNECTIONS = ("STORAGE", "SERVICEBUS", "BATCH")
+
+
+def _text(raw: str) -> str:
+    return raw
+
+
+def _words(raw: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in raw.split(",") if word.strip())
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def read(raw: str) -> int:
+        if not re.fullmatch(r"\d{1,18}", raw) or not least <= int(raw) <= most:
+            raise ValueError(f"a whole number from {least} to {most}")
+        return int(raw)
+
+    return read
+
+
+def _amount(raw: str) -> Decimal:
+    try:
+        amount = Decimal(raw)
+    except InvalidOperation:
+        raise ValueError("an amount such as 10000 or 0.01") from None
+    if not amount.is_finite():
+        raise ValueError("an amount such as 10000 or 0.01")
+    return amount
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def read(raw: str) -> str:
+        if raw not in allowed:
+            raise ValueError(" or ".join(allowed))
+        return raw
+
+    return read
+
+
+def _container(raw: str) -> str:
+    if not re.fullmatch(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", raw):
+        raise ValueError("a container name: 3–63 of a–z, 0–9 and single hyphens")
+    return raw
+
+
+def _pool_id(raw: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,48}", raw):
+        raise ValueError("a pool id: 1–48 of A–Z, a–z, 0–9, _ and - (job ids are made of it)")
+    return raw
+
+
+def _address(raw: str) -> str:
+    if raw and not raw.startswith(("https://", "http://")):
+        raise ValueError("an https:// address, or empty")
+    return raw
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One setting: its name in the environment, what to use when it is absent (None: it must be given), its reader."""
+
+    name: str
+    default: str | None
+    read: Callable[[str], Any]
+    about: str
+
+
+SPECS = (
+    Spec("INPUT_CONTAINER", "batch-input", _container, "Container that users drop files into."),
+    Spec("OUTPUT_CONTAINER", "batch-output", _container, "Container for reports, error lists and outcomes."),
+    Spec("LOGS_CONTAINER", "batch-logs", _container, "Container for the output of tasks."),
+    Spec(
+        "BLOB_TRIGGER_SOURCE",
+        "EventGrid",
+        _one_of("EventGrid", "LogsAndContainerScan"),
+        "Where blob events come from: EventGrid in Azure, LogsAndContainerScan (polling) on a laptop.",
+    ),
+    Spec("LEDGER_TABLE", "runs", _text, "Table that holds one row a run."),
+    Spec("POLL_SCHEDULE", "*/15 * * * * *", _text, "How often completed tasks are looked for (six-field NCRONTAB)."),
+    Spec("BATCH_POOL_ID", None, _pool_id, "Batch pool that tasks run in."),
+    Spec("WORKER_IMAGE", None, _text, "Container image of the worker, best by digest."),
+    Spec("WORKER_IDENTITY_CLIENT_ID", "", _text, "Client id of the pool's identity; tasks use it. Azure only."),
+    Spec("WORKER_IDENTITY_RESOURCE_ID", "", _text, "Resource id of the same identity; uploads task logs. Azure only."),
+    Spec("TASK_RETRIES", "3", _whole(0, 100), "How often Batch runs a task again that exits with another code than 0."),
+    Spec("TASK_TIMEOUT_MINUTES", "120", _whole(1, 7 * 24 * 60), "Wall-clock limit of a task."),
+    Spec("TASK_SLOTS", "1", _whole(1, 256), "Slots of a node that a task takes."),
+    Spec("EVENTS_TOPIC", "run-events", _text, "Service Bus topic that gets one event per settled run."),
+    Spec("EMAIL_SUBSCRIPTION", "email", _text, "Subscription that the e-mail notification reads."),
+    Spec("WEBHOOK_SUBSCRIPTION", "webhook", _text, "Subscription that the webhook notification reads."),
+    Spec("WEBHOOK_RETRY_QUEUE", "webhook-retries", _text, "Queue that carries webhook calls to be made again later."),
+    Spec("EMAIL_FROM", "", _text, "Sender address of mails."),
+    Spec("EMAIL_TO", "", _words, "Receivers, separated by commas. Empty: no mails are sent."),
+    Spec("WEBHOOK_URL", "", _address, "Address that events are posted to. Empty: no webhook is called."),
+    Spec(
+        "WEBHOOK_SECRETS",
+        "",
+        _words,
+        "Signing secrets (whsec_…), separated by commas, newest first; two while a secret is being changed.",
+    ),
+    Spec("MAX_QUANTITY", "100", _whole(1, 10**9), "Largest valid quantity of a line."),
+    Spec("MAX_UNIT_PRICE", "10000", _amount, "Largest valid unit price."),
+    Spec("MIN_TOTAL", "0.01", _amount, "Smallest valid total of a transaction."),
+    Spec("MAX_TOTAL", "100000", _amount, "Largest valid total of a transaction."),
+    Spec("MAX_INFLATED_BYTES", str(16 * 1024**3), _whole(1, 2**50), "Largest file, after gunzip, in bytes."),
+    Spec("REVENUE_STATUSES", "completed", _words, "Statuses of transactions that count as revenue."),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set, as values of the right type; `SPECS` says what each is for. Build it with `from_env`."""
+
+    input_container: str
+    output_container: str
+    logs_container: str
+    blob_trigger_source: str
+    ledger_table: str
+    poll_schedule: str
+    batch_pool_id: str
+    worker_image: str
+    worker_identity_client_id: str
+    worker_identity_resource_id: str
+    task_retries: int
+    task_timeout_minutes: int
+    task_slots: int
+    events_topic: str
+    email_subscription: str
+    webhook_subscription: str
+    webhook_retry_queue: str
+    email_from: str
+    email_to: tuple[str, ...]
+    webhook_url: str
+    webhook_secrets: tuple[str, ...] = field(repr=False)
+    max_quantity: int
+    max_unit_price: Decimal
+    min_total: Decimal
+    max_total: Decimal
+    max_inflated_bytes: int
+    revenue_statuses: tuple[str, ...]
+    connections: Mapping[str, Connection] = field(repr=False)
+    in_azure: bool
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read all settings.
+
+        Raises
+        ------
+        SettingsError
+            Names every setting that is missing or wrong, and what it should be.
+        """
+        environment = dict(os.environ if environment is None else environment)
+        problems: list[str] = []
+        values = {spec.name.lower(): _read(spec, environment, problems) for spec in SPECS}
+        connections = {name: found for name in CONNECTIONS if (found := _connect(name, environment, problems))}
+        problems += _contradictions(values, connections)
+        if problems:
+            raise SettingsError("The settings cannot be used:\n" + "\n".join(f"  - {problem}" for problem in problems))
+        return cls(**values, connections=connections, in_azure=runs_in_azure(environment))
+
+    def connection(self, name: str) -> Connection:
+        """Return a connection.
+
+        Raises
+        ------
+        SettingsError
+            When it is not set.
+        """
+        if name not in self.connections:
+            raise SettingsError(f"The connection {name} is not set: {name}__… in Azure, {name} on a laptop.")
+        return self.connections[name]
+
+    @property
+    def on_laptop(self) -> bool:
+        """True when storage is an emulator on this machine: then private webhook targets are allowed."""
+        return not self.in_azure and not self.connection("STORAGE").by_identity
+
+    @property
+    def task_timeout(self) -> timedelta:
+        """Wall-clock limit of a task."""
+        return timedelta(minutes=self.task_timeout_minutes)
+
+    @property
+    def limits(self) -> Limits:
+        """What a valid transaction may hold."""
+        return Limits(
+            max_quantity=self.max_quantity,
+            max_unit_price=self.max_unit_price,
+            min_total=self.min_total,
+            max_total=self.max_total,
+            max_inflated_bytes=self.max_inflated_bytes,
+            revenue_statuses=self.revenue_statuses,
+        )
+
+
+def _read(spec: Spec, environment: Mapping[str, str], problems: list[str]) -> Any:
+    raw = environment.get(spec.name, spec.default)
+    if raw is None:
+        problems.append(f"{spec.name} is missing. {spec.about}")
+        return None
+    try:
+        return spec.read(raw.strip())
+    except ValueError as problem:
+        problems.append(f"{spec.name} should be {problem}.")
+        return None
+
+
+def _connect(name: str, environment: Mapping[str, str], problems: list[str]) -> Connection | None:
+    try:
+        connection = read_connection(name, environment)
+    except SettingsError as problem:
+        problems.append(str(problem))
+        return None
+    if connection is None and name in REQUIRED_CONNECTIONS:
+        problems.append(f"The connection {name} is missing: {name}__… in Azure, {name} on a laptop.")
+    return connection
+
+
+def _contradictions(values: Mapping[str, Any], connections: Mapping[str, Connection]) -> list[str]:
+    problems = []
+    if values["email_to"] and not values["email_from"]:
+        problems.append("EMAIL_FROM is missing, though EMAIL_TO is set.")
+    if values["email_to"] and "EMAIL" not in connections:
+        problems.append("The connection EMAIL is missing, though EMAIL_TO is set.")
+    if values["webhook_url"] and not values["webhook_secrets"]:
+        problems.append("WEBHOOK_SECRETS is missing, though WEBHOOK_URL is set.")
+    return problems
