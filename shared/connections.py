@@ -118,7 +118,7 @@ def _refuse_keys(connection: Connection, *, in_azure: bool) -> None:
         elsewhere = False
     else:
         secret = True
-        elsewhere = not all(_is_loopback(endpoint) for endpoint in _endpoints(connection))
+        elsewhere = not all(is_loopback(endpoint) for endpoint in _endpoints(connection))
     name = connection.name
     if in_azure and secret:
         raise SettingsError(f"{name} holds a key or a connection string. In Azure, use {name}__… and managed identity.")
@@ -133,7 +133,8 @@ def _endpoints(connection: Connection) -> list[str]:
     return found or ["nowhere"]
 
 
-def _is_loopback(endpoint: str) -> bool:
+def is_loopback(endpoint: str) -> bool:
+    """Tell whether an address (a URL or host:port) is on this machine, judged without asking any name server."""
     host = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}").hostname or ""
     if host == "localhost":
         return True

@@ -65,8 +65,8 @@ def _container(raw: str) -> str:
 
 
 def _pool_id(raw: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,48}", raw):
-        raise ValueError("a pool id: 1–48 of A–Z, a–z, 0–9, _ and - (job ids are made of it)")
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,46}", raw):
+        raise ValueError("a pool id: 1–46 of A–Z, a–z, 0–9, _ and - (job ids are made of it)")
     return raw
 
 
@@ -129,7 +129,7 @@ SPECS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that can be set, as values of the right type; `SPECS` says what each is for. Build it with `from_env`."""
+    """Everything that can be set, with the right types. `SPECS` says what each is for; build it with `from_env`."""
 
     input_container: str
     output_container: str

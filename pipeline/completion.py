@@ -1,0 +1,161 @@
+"""Completion: finds the tasks that Batch is done with, settles their runs, publishes one event a run.
+
+Publish, then mark: a crash between the two publishes again, and the topic drops what it has seen. The watermark moves
+last of all and only over what succeeded, so that whatever failed is found again by the next poll.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import islice
+
+from pipeline.batch import CompletedTask, RollingJob
+from pipeline.ledger import change_run
+from pipeline.services import Services
+from pipeline.settlement import settle
+from shared.errors import BatchJsonError
+from shared.events import event_of
+from shared.runs import Run
+
+log = logging.getLogger(__name__)
+
+OVERLAP = timedelta(minutes=2)
+"""How far behind the watermark a poll looks again: clocks of the service's own machines may differ by seconds."""
+_CHUNK = 100
+_PARALLEL = 8
+_REMEMBERED = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What one poll did."""
+
+    seen: int
+    settled: int
+    problems: tuple[BatchJsonError, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Handled:
+    """What became of one completed task: the run to publish, nothing, or the problem met."""
+
+    task: CompletedTask
+    run: Run | None = None
+    problem: BatchJsonError | None = None
+
+
+class Completion:
+    """Polls for completed tasks. Remembers what it has dealt with, so that the overlap costs nothing."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._done: OrderedDict[str, None] = OrderedDict()
+
+    def poll(self) -> Poll:
+        """Settle and publish everything that completed since the watermark; end jobs whose day is past.
+
+        Several pollers at once are harmless. A task that cannot be settled now does not hold up the others.
+
+        Raises
+        ------
+        ServiceUnavailable
+            When Batch or the ledger cannot be reached at all.
+        """
+        services, pool_id = self._services, self._services.settings.batch_pool_id
+        watermark = services.ledger.watermark(pool_id)
+        since = watermark - OVERLAP if watermark else None
+        handled: list[_Handled] = []
+        for job in services.batch.jobs():
+            if _may_have_news(job, since):
+                handled += self._poll_job(job, since)
+        if reached := _reached(handled):
+            services.ledger.move_watermark(pool_id, reached)
+        problems = tuple(each.problem for each in handled if each.problem)
+        return Poll(len(handled), sum(each.run is not None for each in handled), problems)
+
+    def _poll_job(self, job: RollingJob, since: datetime | None) -> list[_Handled]:
+        """Deal with one job; what is asked before its tasks are listed decides whether it can be ended after."""
+        batch = self._services.batch
+        over = not job.sealed and self._day_is_past(job) and not batch.has_unfinished(job.job_id)
+        news = (task for task in batch.completed_since(job.job_id, since) if task.key.task_id not in self._done)
+        handled = [each for chunk in _chunks(news) for each in self._deal_with(chunk)]
+        if over and not any(each.problem for each in handled):
+            batch.seal(job.job_id)
+            log.info("job.sealed", extra={"job_id": job.job_id})
+        return handled
+
+    def _day_is_past(self, job: RollingJob) -> bool:
+        """A claim of the last minutes of a day may still add its task on the next."""
+        return job.day + timedelta(days=1) < self._services.clock().date()
+
+    def _deal_with(self, tasks: Sequence[CompletedTask]) -> list[_Handled]:
+        with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="completion") as workers:
+            handled = list(workers.map(self._settled, tasks))
+            settled = [each for each in handled if each.run]
+            if problem := self._published([each.run for each in settled if each.run]):
+                return [replace(each, run=None, problem=problem) if each.run else each for each in handled]
+            list(workers.map(self._mark, settled))
+        for each in handled:
+            self._remember(each)
+        return handled
+
+    def _settled(self, task: CompletedTask) -> _Handled:
+        try:
+            return _Handled(task, settle(self._services, task))
+        except BatchJsonError as problem:
+            log.warning("run.not_settled", extra={"task_id": task.key.task_id, "reason": str(problem)})
+            return _Handled(task, problem=problem)
+
+    def _published(self, runs: Iterable[Run]) -> BatchJsonError | None:
+        settings = self._services.settings
+        containers = {"output_container": settings.output_container, "logs_container": settings.logs_container}
+        events = [event_of(run, **containers) for run in runs]
+        try:
+            if events:
+                self._services.bus.publish(events)
+        except BatchJsonError as problem:
+            log.warning("events.not_published", extra={"events": len(events), "reason": str(problem)})
+            return problem
+        return None
+
+    def _mark(self, handled: _Handled) -> None:
+        run, clock = handled.run, self._services.clock
+        if run is None:
+            return
+        change_run(self._services.ledger, run.run_id, _notified(run.attempt, clock()))
+        log.info("run.settled", extra={"run_id": run.run_id, "attempt": run.attempt, "state": run.state.value})
+
+    def _remember(self, handled: _Handled) -> None:
+        if handled.problem is None:
+            self._done[handled.task.key.task_id] = None
+        while len(self._done) > _REMEMBERED:
+            self._done.popitem(last=False)
+
+
+def _notified(attempt: int, at: datetime) -> Callable[[Run], Run | None]:
+    def change(run: Run) -> Run | None:
+        return replace(run, notified_at=at) if run.attempt == attempt and not run.notified_at else None
+
+    return change
+
+
+def _may_have_news(job: RollingJob, since: datetime | None) -> bool:
+    """Jobs that ended days ago have told everything."""
+    return not job.sealed or since is None or job.day >= since.date() - timedelta(days=2)
+
+
+def _reached(handled: Sequence[_Handled]) -> datetime | None:
+    """Up to where everything is dealt with: short of the first problem, else the newest completion seen."""
+    problems = [each.task.completed_at for each in handled if each.problem]
+    times = [each.task.completed_at for each in handled if not problems or each.task.completed_at < min(problems)]
+    return max(times, default=None)
+
+
+def _chunks(tasks: Iterator[CompletedTask]) -> Iterator[list[CompletedTask]]:
+    while chunk := list(islice(tasks, _CHUNK)):
+        yield chunk

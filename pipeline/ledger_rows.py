@@ -1,0 +1,72 @@
+"""A run as the flat row of a table, and back: times as sortable text, the outcome as its JSON document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
+
+from azure.data.tables import EdmType, EntityProperty
+
+from shared.outcome import decode_outcome, encode_outcome
+from shared.runs import Failure, Run, RunState, TaskKey, Upload
+
+_TIMES = tuple(each.name for each in fields(Run) if each.name.endswith("_at"))
+
+
+def row_of(run: Run) -> dict[str, Any]:
+    """Write a run as columns; what is None is left out."""
+    upload = run.upload
+    row: dict[str, Any] = {
+        "account": upload.account,
+        "container": upload.container,
+        "name": upload.name,
+        "etag": upload.etag,
+        "size": EntityProperty(upload.size, EdmType.INT64),
+        "uploaded_at": _text(upload.uploaded_at),
+        "state": run.state.value,
+        "attempt": run.attempt,
+        "node_id": run.node_id,
+        "exit_code": run.exit_code,
+        "job_id": run.task.job_id if run.task else None,
+        "task_id": run.task.task_id if run.task else None,
+        "failure_code": run.failure.code if run.failure else None,
+        "failure_message": run.failure.message if run.failure else None,
+        "outcome": encode_outcome(run.outcome).decode() if run.outcome else None,
+    }
+    row |= {name: _text(moment) for name in _TIMES if (moment := getattr(run, name))}
+    return {key: value for key, value in row.items() if value is not None}
+
+
+def run_from(row: Mapping[str, Any], version: str) -> Run:
+    """Read a run back from its columns."""
+    upload = Upload(
+        account=row["account"],
+        container=row["container"],
+        name=row["name"],
+        etag=row["etag"],
+        size=_number(row["size"]),
+        uploaded_at=datetime.fromisoformat(row["uploaded_at"]),
+    )
+    times = {name: datetime.fromisoformat(row[name]) for name in _TIMES if name in row}
+    return Run(
+        upload=upload,
+        state=RunState(row["state"]),
+        attempt=row["attempt"],
+        node_id=row.get("node_id"),
+        exit_code=row.get("exit_code"),
+        task=TaskKey(row["job_id"], row["task_id"]) if "job_id" in row else None,
+        failure=Failure(row["failure_code"], row["failure_message"]) if "failure_code" in row else None,
+        outcome=decode_outcome(row["outcome"].encode()) if "outcome" in row else None,
+        version=version,
+        **times,
+    )
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _number(value: Any) -> int:
+    return int(value.value if isinstance(value, EntityProperty) else value)

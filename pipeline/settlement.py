@@ -1,0 +1,84 @@
+"""Settling one run: what its task left behind decides where it ends."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from pipeline.batch import CompletedTask
+from pipeline.ledger import change_run
+from pipeline.services import Services
+from shared.errors import BlobGone, InvalidDocument, RequestRefused, RunNotFound
+from shared.locations import outcome_name
+from shared.outcome import Outcome, decode_outcome
+from shared.runs import Failure, Run, RunState, parse_attempt_id
+
+log = logging.getLogger(__name__)
+
+_LARGEST_OUTCOME = 1024 * 1024
+
+
+def settle(services: Services, task: CompletedTask) -> Run | None:
+    """Move the run of a completed task to its final state.
+
+    Returns
+    -------
+    Run or None
+        The settled run whose event is still to be published; None when nothing is left to do: it was published, the
+        run has gone on to another attempt, or the task is none of ours.
+    """
+    named = parse_attempt_id(task.key.task_id)
+    if named is None:
+        log.warning("task.foreign", extra={"task_id": task.key.task_id, "job_id": task.key.job_id})
+        return None
+    run_id, attempt = named
+    try:
+        run = change_run(services.ledger, run_id, lambda run: _after(services, run, task, attempt))
+    except RunNotFound:
+        log.warning("task.without_run", extra={"run_id": run_id, "job_id": task.key.job_id})
+        return None
+    return run if run.attempt == attempt and run.state.settled and not run.notified_at else None
+
+
+def _after(services: Services, run: Run, task: CompletedTask, attempt: int) -> Run | None:
+    """The run after its task; None when it is to stay as it is."""
+    if run.attempt != attempt or not run.state.open:
+        return None
+    now = services.clock()
+    if run.state is RunState.CLAIMED:  # its submitter died between adding the task and marking the run
+        run = run.submitted(task.key, task.started_at or now)
+    run = replace(
+        run,
+        started_at=task.started_at,
+        ended_at=task.ended_at or task.completed_at,
+        exit_code=task.exit_code,
+        node_id=task.node_id,
+    )
+    try:
+        outcome = _outcome(services, run)
+    except (InvalidDocument, RequestRefused) as problem:
+        return run.ended_without_outcome(RunState.FAILED, Failure("BadOutcome", str(problem)), now)
+    if outcome is None:
+        return run.ended_without_outcome(RunState.FAILED, _why(task), now)
+    return run.decided(outcome, now)
+
+
+def _outcome(services: Services, run: Run) -> Outcome | None:
+    """What the worker recorded; None when it recorded nothing."""
+    name = outcome_name(run)
+    try:
+        document = services.blobs.read(services.settings.output_container, name, _LARGEST_OUTCOME)
+    except BlobGone:
+        return None
+    outcome = decode_outcome(document)
+    if (outcome.run_id, outcome.attempt) != (run.run_id, run.attempt):
+        raise InvalidDocument(f"The outcome at {name} belongs to run {outcome.run_id}, attempt {outcome.attempt}.")
+    return outcome
+
+
+def _why(task: CompletedTask) -> Failure:
+    """Why there is no outcome, as far as Batch knows."""
+    if task.failure is None:
+        return Failure("NoOutcome", f"The task ended with exit code {task.exit_code} and recorded no outcome.")
+    said = f"{task.failure.message} (exit code {task.exit_code})" if task.exit_code else task.failure.message
+    return Failure(task.failure.code, said)

@@ -1,0 +1,116 @@
+"""Submission: claims an upload in the ledger, adds one Batch task, marks the run as submitted.
+
+Every step can be repeated: the claim is a conditional insert, the task's id is the run's, and the day of the job is the
+day of the claim. So a second event for the same version, a retry after a crash and two hosts at once all end in one
+task.
+"""
+
+from __future__ import annotations
+
+import logging
+from enum import StrEnum
+
+from pipeline.batch import TaskOrder
+from pipeline.ledger import change_run
+from pipeline.services import Services
+from shared.connections import Connection
+from shared.errors import RunExists
+from shared.locations import prefix_of
+from shared.runs import Run, RunState, Upload, claim
+from shared.settings import Settings
+from shared.task import TaskParameters
+from shared.telemetry import traceparent
+
+log = logging.getLogger(__name__)
+
+
+class Submission(StrEnum):
+    """What came of an upload's event."""
+
+    SUBMITTED = "submitted"
+    KNOWN = "known"
+    IGNORED = "ignored"
+
+
+def submit(services: Services, upload: Upload) -> Submission:
+    """Make sure that an upload has its run and, when we process such files, its task.
+
+    Raises
+    ------
+    ServiceUnavailable
+        When the ledger or Batch cannot take it now; calling again carries on where this stopped.
+    """
+    run = _claimed(services, upload)
+    fields = {"run_id": run.run_id, "container": upload.container, "bytes": upload.size}
+    if run.state is RunState.IGNORED:
+        log.info("run.ignored", extra=fields)
+        return Submission.IGNORED
+    if run.state is not RunState.CLAIMED:
+        log.info("run.known", extra={**fields, "state": run.state.value})
+        return Submission.KNOWN
+    add_task(services, run)
+    log.info("run.submitted", extra=fields)
+    return Submission.SUBMITTED
+
+
+def add_task(services: Services, run: Run) -> Run:
+    """Give a claimed run its task and mark it; harmless when another host does the same."""
+    key = services.batch.add_task(run.claimed_at.date(), _order(services, run))
+
+    def mark(found: Run) -> Run | None:
+        waiting = found.state is RunState.CLAIMED and found.attempt == run.attempt
+        return found.submitted(key, services.clock()) if waiting else None
+
+    return change_run(services.ledger, run.run_id, mark)
+
+
+def _claimed(services: Services, upload: Upload) -> Run:
+    try:
+        return services.ledger.claim(claim(upload, services.clock()))
+    except RunExists:
+        return services.ledger.get(upload.run_id)
+
+
+def _order(services: Services, run: Run) -> TaskOrder:
+    settings = services.settings
+    until = services.clock() + settings.task_timeout
+    return TaskOrder(
+        task_id=run.attempt_id,
+        image=settings.worker_image,
+        environment=_parameters(settings, run).to_environment() | _storage_environment(settings),
+        logs_url=services.blobs.writable_url(settings.logs_container, until),
+        logs_prefix=prefix_of(run),
+        logs_identity=settings.worker_identity_resource_id,
+        retries=settings.task_retries,
+        timeout=settings.task_timeout,
+        slots=settings.task_slots,
+    )
+
+
+def _parameters(settings: Settings, run: Run) -> TaskParameters:
+    upload = run.upload
+    return TaskParameters(
+        run_id=run.run_id,
+        attempt=run.attempt,
+        input_container=upload.container,
+        blob_name=upload.name,
+        etag=upload.etag,
+        size=upload.size,
+        output_container=settings.output_container,
+        output_prefix=prefix_of(run),
+        limits=settings.limits,
+        traceparent=traceparent(run.run_id, run.attempt, "submit"),
+    )
+
+
+def _storage_environment(settings: Settings) -> dict[str, str]:
+    """How the worker opens storage: by the pool's identity; on a laptop by the emulator's key."""
+    storage: Connection = settings.connection("STORAGE")
+    if not storage.by_identity:
+        return {"STORAGE": storage.string}
+    client_id = settings.worker_identity_client_id
+    environment = {
+        "STORAGE__blobServiceUri": storage.require("blobServiceUri"),
+        "STORAGE__credential": "managedidentity",
+    }
+    return environment | ({"STORAGE__clientId": client_id, "AZURE_CLIENT_ID": client_id} if client_id else {})

@@ -1,0 +1,65 @@
+"""A Batch in memory: tasks complete when the test says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+
+from pipeline.batch import CompletedTask, RollingJob, TaskOrder, day_of, job_id_of
+from shared.errors import BatchJsonError
+from shared.runs import Failure, TaskKey
+
+
+@dataclass
+class _Job:
+    tasks: dict[str, CompletedTask | None] = field(default_factory=dict)
+    sealed: bool = False
+
+
+class MemoryBatch:
+    """Behaves like the gateway: one task an id, roll-over when a job was ended, `TaskExists` as success."""
+
+    def __init__(self, pool_id: str = "local") -> None:
+        self.pool_id = pool_id
+        self.all_jobs: dict[str, _Job] = {}
+        self.orders: list[TaskOrder] = []
+        self.fail_next: list[BatchJsonError] = []
+
+    def add_task(self, day: date, order: TaskOrder) -> TaskKey:
+        if self.fail_next:
+            raise self.fail_next.pop(0)
+        for number in range(1, 100):
+            job_id = job_id_of(self.pool_id, day, number)
+            job = self.all_jobs.setdefault(job_id, _Job())
+            if order.task_id in job.tasks:
+                return TaskKey(job_id, order.task_id)
+            if not job.sealed:
+                job.tasks[order.task_id] = None
+                self.orders.append(order)
+                return TaskKey(job_id, order.task_id)
+        raise AssertionError("a test ended a hundred jobs")
+
+    def jobs(self) -> list[RollingJob]:
+        days = ((job_id, day_of(self.pool_id, job_id)) for job_id in sorted(self.all_jobs))
+        return [RollingJob(job_id, day, self.all_jobs[job_id].sealed) for job_id, day in days if day]
+
+    def completed_since(self, job_id: str, since: datetime | None) -> Iterator[CompletedTask]:
+        tasks = self.all_jobs[job_id].tasks.values()
+        return iter([task for task in tasks if task and (since is None or task.completed_at >= since)])
+
+    def has_unfinished(self, job_id: str) -> bool:
+        return any(task is None for task in self.all_jobs[job_id].tasks.values())
+
+    def seal(self, job_id: str) -> None:
+        if job_id in self.all_jobs:
+            self.all_jobs[job_id].sealed = True
+
+    def complete(
+        self, key: TaskKey, at: datetime, *, exit_code: int | None = 0, failure: Failure | None = None
+    ) -> CompletedTask:
+        """Let a task end."""
+        moment = at.astimezone(UTC)
+        done = CompletedTask(key, moment, moment, moment, exit_code, "node-1", failure)
+        self.all_jobs[key.job_id].tasks[key.task_id] = done
+        return replace(done)

@@ -1,0 +1,62 @@
+"""Blob storage in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import count
+from typing import IO
+
+from pipeline.blobs import Progress
+from shared.errors import BlobGone, RequestRefused
+from shared.runs import Upload
+
+
+class MemoryBlobs:
+    """Keeps contents and versions in dicts; every upload is a new version."""
+
+    def __init__(self, account: str = "devstoreaccount1") -> None:
+        self.account = account
+        self.contents: dict[tuple[str, str], bytes] = {}
+        self.uploads: dict[tuple[str, str], Upload] = {}
+        self.containers: set[str] = set()
+        self._etags = count(1)
+
+    def put(self, container: str, name: str, content: bytes) -> Upload:
+        """Store a blob."""
+        upload = Upload(self.account, container, name, f"0x{next(self._etags):X}", len(content), datetime.now(UTC))
+        self.contents[container, name], self.uploads[container, name] = content, upload
+        return upload
+
+    def properties(self, container: str, name: str) -> Upload:
+        if (container, name) not in self.uploads:
+            raise BlobGone
+        return self.uploads[container, name]
+
+    def list_uploads(self, container: str, prefix: str = "") -> Iterator[Upload]:
+        found = [up for (where, name), up in self.uploads.items() if where == container and name.startswith(prefix)]
+        return iter(sorted(found, key=lambda upload: upload.name))
+
+    def read(self, container: str, name: str, limit: int) -> bytes:
+        self.properties(container, name)
+        content = self.contents[container, name]
+        if len(content) > limit:
+            raise RequestRefused
+        return content
+
+    def upload(self, container: str, name: str, content: IO[bytes], size: int, progress: Progress) -> Upload:
+        stored = self.put(container, name, content.read(size))
+        progress(size)
+        return stored
+
+    def download(self, container: str, name: str, target: IO[bytes], progress: Progress) -> None:
+        self.properties(container, name)
+        content = self.contents[container, name]
+        target.write(content)
+        progress(len(content))
+
+    def ensure_containers(self, *names: str) -> None:
+        self.containers.update(names)
+
+    def writable_url(self, container: str, until: datetime) -> str:
+        return f"http://storage.invalid/{self.account}/{container}?until={until:%Y%m%d}"

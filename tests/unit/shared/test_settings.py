@@ -1,0 +1,112 @@
+"""Settings and connections: everything wrong is said at once, and no key leaves the machine."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from shared.connections import EMULATOR_KEY, account_name, read_connection
+from shared.errors import SettingsError
+from shared.settings import CONNECTIONS, SPECS, Settings
+from tests.unit.builders import ROOT, laptop_settings, sample_values
+
+AZURE = {
+    "WEBSITE_SITE_NAME": "func-batchjson",
+    "STORAGE__blobServiceUri": "https://stbatchjson.blob.core.windows.net",
+    "STORAGE__queueServiceUri": "https://stbatchjson.queue.core.windows.net",
+    "STORAGE__tableServiceUri": "https://stbatchjson.table.core.windows.net",
+    "SERVICEBUS__fullyQualifiedNamespace": "sb-batchjson.servicebus.windows.net",
+    "BATCH__accountEndpoint": "https://ba.westeurope.batch.azure.com",
+    "BATCH_POOL_ID": "pool",
+    "WORKER_IMAGE": "cr.azurecr.io/worker@sha256:0",
+}
+
+
+def test_sample_file_and_docs_and_specs_name_the_same_settings() -> None:
+    """Every setting has a row in the sample and in the docs, and none stands there that is not read."""
+    names = {spec.name for spec in SPECS} | set(CONNECTIONS)
+    host = {"FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage"}
+    assert set(sample_values()) == names | host
+    documented = set((ROOT / "docs" / "settings.md").read_text().split("`"))
+    assert names <= documented, names - documented
+
+
+def test_every_spec_is_a_field_and_every_field_a_spec() -> None:
+    """What is read can be used, and what can be used is read."""
+    assert {spec.name.lower() for spec in SPECS} | {"connections", "in_azure"} == {f.name for f in fields(Settings)}
+
+
+def test_everything_wrong_is_said_in_one_message() -> None:
+    """Nobody should have to start five times to hear of five mistakes."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env({"MAX_QUANTITY": "ten", "INPUT_CONTAINER": "No Good", "EMAIL_TO": "a@b.example"})
+    said = str(caught.value)
+    for name in ("MAX_QUANTITY", "INPUT_CONTAINER", "EMAIL_FROM", "STORAGE", "SERVICEBUS", "BATCH", "BATCH_POOL_ID"):
+        assert name in said
+
+
+def test_identity_settings_of_azure_are_taken() -> None:
+    """The form that infra deploys reads without a complaint."""
+    settings = Settings.from_env(AZURE)
+    assert settings.in_azure
+    assert not settings.on_laptop
+    assert account_name(settings.connection("STORAGE")) == "stbatchjson"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("STORAGE", "UseDevelopmentStorage=true"),
+        ("STORAGE", f"AccountName=x;AccountKey={EMULATOR_KEY};BlobEndpoint=https://x.blob.core.windows.net"),
+        ("SERVICEBUS", "Endpoint=sb://127.0.0.1;SharedAccessKeyName=n;SharedAccessKey=k;UseDevelopmentEmulator=true"),
+        ("BATCH", "AccountEndpoint=http://127.0.0.1:1;AccountName=a;AccountKey=a2V5"),
+        ("EMAIL", "smtp://user:secret@mail.example"),
+    ],
+)
+def test_key_in_azure_is_refused_at_start(name: str, value: str) -> None:
+    """In Azure there is managed identity and nothing else, not even an emulator's key."""
+    with pytest.raises(SettingsError, match=name):
+        Settings.from_env(AZURE | {name: value})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "DefaultEndpointsProtocol=https;AccountName=prod;AccountKey=c2VjcmV0;EndpointSuffix=core.windows.net",
+        "AccountName=prod;AccountKey=c2VjcmV0;BlobEndpoint=https://prod.blob.core.windows.net",
+        "AccountName=a;AccountKey=c2VjcmV0;BlobEndpoint=http://127.0.0.1.evil.example:10000/a",
+    ],
+)
+def test_key_of_a_real_account_is_refused_on_a_laptop_too(value: str) -> None:
+    """A key is for an emulator on this machine; the message does not repeat it."""
+    with pytest.raises(SettingsError) as caught:
+        read_connection("STORAGE", {"STORAGE": value})
+    assert "c2VjcmV0" not in str(caught.value)
+
+
+def test_secrets_do_not_show_in_repr() -> None:
+    """Settings may be logged by accident; keys and signing secrets may not."""
+    settings = laptop_settings()
+    shown = repr(settings) + repr(settings.connection("STORAGE"))
+    assert EMULATOR_KEY not in shown
+    assert settings.webhook_secrets[0] not in shown
+
+
+def test_connection_that_lacks_a_field_names_the_setting() -> None:
+    """The error is the name to set."""
+    connection = read_connection("BATCH", {"BATCH__x": "y"})
+    assert connection
+    with pytest.raises(SettingsError, match="BATCH__accountEndpoint"):
+        connection.require("accountEndpoint")
+
+
+def test_absent_connection_is_none() -> None:
+    """Optional connections may be left out."""
+    assert read_connection("EMAIL", {}) is None
+
+
+def test_settings_page_exists() -> None:
+    """The docs page that the sample is held against is there."""
+    assert Path(ROOT / "docs" / "settings.md").exists()
