@@ -1,0 +1,1 @@
+"""Realistic synthetic input files, made without growing memory and the same for the same seed."""
