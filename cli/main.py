@@ -1,0 +1,91 @@
+"""The command `batchjson`: its sub-commands, and the way in."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from cli.generate import generate
+from cli.process import process
+
+
+class Command(TyperCommand):
+    """A sub-command."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Its parameters, flags without a type."""
+        return _untyped_flags(super().get_params(ctx))
+
+
+class Group(TyperGroup):
+    """The command itself."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Its parameters, flags without a type."""
+        return _untyped_flags(super().get_params(ctx))
+
+
+def _untyped_flags(parameters: list[Any]) -> list[Any]:
+    # Typer's help would say `--gzip <bool>`, as if the flag took a value.
+    for parameter in parameters:
+        if getattr(parameter, "is_flag", False) and parameter.metavar is None:
+            parameter.metavar = ""
+    return parameters
+
+
+app = typer.Typer(
+    name="batchjson",
+    cls=Group,
+    help="Drop JSON files into a blob container; Azure Functions and Azure Batch do the rest.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a run did not succeed, 130 stopped by Ctrl-C. "
+    "Results go to stdout, messages to stderr. All commands: docs/cli.md",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_FILES, _RUNS, _TRY = "Files", "Runs", "Try it"
+app.command(cls=Command, rich_help_panel=_FILES)(generate)
+app.command(cls=Command, rich_help_panel=_FILES)(process)
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001  # Typer calls it so
+    if wanted:
+        typer.echo(f"batchjson {installed_version()}")
+        raise typer.Exit
+
+
+def installed_version() -> str:
+    """The version of the installed package."""
+    try:
+        return version("batchjson")
+    except PackageNotFoundError:
+        return "(not installed: run from its source)"
+
+
+@app.callback()
+def main(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Drop JSON files into a blob container; Azure Functions and Azure Batch do the rest."""
+
+
+def run() -> None:
+    """The entry point: speaks any encoding, and lets SIGTERM end a command as tidily as Ctrl-C does."""
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal's encoding cannot show must not end the command.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    signal.signal(signal.SIGTERM, _interrupted)
+    app()
+
+
+def _interrupted(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
