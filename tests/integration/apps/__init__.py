@@ -1,0 +1,1 @@
+"""Small function apps that the local host's tests run."""
