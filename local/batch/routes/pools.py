@@ -1,0 +1,98 @@
+"""``/pools``, and the counts of nodes in all of them."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from local.batch.errors import BatchError
+from local.batch.filters import NODE_COUNT_FIELDS, POOL_FIELDS, matches
+from local.batch.nodes import PoolRecord
+from local.batch.pools import PoolResize, PoolSpec
+from local.batch.views import node_counts, pool_view
+from local.batch.web import (
+    answer,
+    batch_of,
+    check_conditions,
+    done,
+    filter_of,
+    list_of,
+    read_json,
+    select,
+    to_model,
+    version_headers,
+)
+
+
+def found_pool(request: Request) -> PoolRecord:
+    """The pool that the path names, if the request's conditions allow the operation."""
+    record = batch_of(request).pools.find(request.path_params["pool"])
+    check_conditions(request, record.etag)
+    return record
+
+
+async def create(request: Request) -> Response:
+    """Pool - Add."""
+    batch, given = batch_of(request), await read_json(request)
+    record = batch.pools.create(to_model(given, PoolSpec), given)
+    location = f"{batch.endpoint}/pools/{record.definition.id}"
+    return done(201, etag=record.etag, modified=record.modified, location=location)
+
+
+async def get(request: Request) -> Response:
+    """Pool - Get."""
+    record = found_pool(request)
+    shown = select(request, pool_view(record, batch_of(request)))
+    return answer(shown, etag=record.etag, modified=record.modified)
+
+
+async def exists(request: Request) -> Response:
+    """Pool - Exists."""
+    record = found_pool(request)
+    return Response(None, 200, version_headers(record.etag, record.modified))
+
+
+async def list_pools(request: Request) -> Response:
+    """Pool - List."""
+    batch = batch_of(request)
+    views = [pool_view(record, batch) for record in batch.pools.all()]
+    return list_of(request, "pools", views, partial(matches, filter_of(request, POOL_FIELDS)))
+
+
+async def delete(request: Request) -> Response:
+    """Pool - Delete."""
+    batch_of(request).pools.delete(found_pool(request))
+    return done(202)
+
+
+async def resize(request: Request) -> Response:
+    """Pool - Resize."""
+    wanted = to_model(await read_json(request), PoolResize)
+    record = found_pool(request)
+    if record.auto_scale_formula is not None:
+        message = "The specified pool has auto scale enabled, and cannot be resized by hand."
+        raise BatchError(409, "OperationNotValidOnPool", message)
+    record = batch_of(request).pools.resize(record, wanted)
+    return done(202, etag=record.etag, modified=record.modified)
+
+
+async def counts(request: Request) -> Response:
+    """Account - List Pool Node Counts."""
+    batch = batch_of(request)
+    views = [node_counts(record, batch) for record in batch.pools.all()]
+    return list_of(request, "poolnodecounts", views, partial(matches, filter_of(request, NODE_COUNT_FIELDS)))
+
+
+_POOL = "/pools/{pool}"
+ROUTES = [
+    Route("/pools", create, methods=["POST"]),
+    Route("/pools", list_pools, methods=["GET"]),
+    Route(_POOL, exists, methods=["HEAD"]),
+    Route(_POOL, get, methods=["GET"]),
+    Route(_POOL, delete, methods=["DELETE"]),
+    Route(_POOL + "/resize", resize, methods=["POST"]),
+    Route("/nodecounts", counts, methods=["GET"]),
+]
