@@ -1,1 +1,103 @@
-"""The ways in."""
+"""Every way into the system: one short function a trigger. What they do stands in `pipeline/`.
+
+The settings are read here, at start: a function app with a missing setting, or with a key in Azure, does not start.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from functools import cache
+
+import azure.functions as func
+from azurefunctions.extensions.bindings.blob import BlobClient
+
+from pipeline.completion import Completion
+from pipeline.notification.channel import Channel
+from pipeline.notification.notify import notify
+from pipeline.services import Services
+from pipeline.submission import submit
+from shared.errors import BlobGone, SettingsError
+from shared.settings import Settings
+
+log = logging.getLogger("batchjson")
+
+try:
+    settings = Settings.from_env(os.environ)
+except SettingsError as problem:
+    log.critical("settings.refused", extra={"reason": str(problem)})
+    raise
+
+app = func.FunctionApp()
+
+
+@cache
+def services() -> Services:
+    """The gateways of this process; opened by the first trigger that uses them."""
+    return Services.from_settings(settings)
+
+
+@cache
+def completion() -> Completion:
+    """The poller of this process; it remembers what it has dealt with."""
+    return Completion(services())
+
+
+@app.function_name("submit_upload")
+@app.blob_trigger(
+    arg_name="blob",
+    path="%INPUT_CONTAINER%/{name}",
+    connection="STORAGE",
+    source=func.BlobSource(settings.blob_trigger_source),
+)
+def submit_upload(blob: BlobClient) -> None:
+    """A file has landed: give it its run and its task. Reads the blob's properties, never its content."""
+    try:
+        upload = services().blobs.properties(blob.container_name, blob.blob_name)
+    except BlobGone:
+        log.info("upload.gone", extra={"container": blob.container_name})
+        return
+    submit(services(), upload)
+
+
+@app.function_name("poll_completions")
+@app.timer_trigger(arg_name="timer", schedule="%POLL_SCHEDULE%", use_monitor=False)
+def poll_completions(timer: func.TimerRequest) -> None:
+    """Settle what Batch is done with, and publish it."""
+    poll = completion().poll()
+    if poll.seen:
+        log.info("completions.polled", extra={"seen": poll.seen, "settled": poll.settled, "late": timer.past_due})
+    if poll.problems:
+        raise poll.problems[0]
+
+
+@app.function_name("notify_email")
+@app.service_bus_topic_trigger(
+    arg_name="message", connection="SERVICEBUS", topic_name="%EVENTS_TOPIC%", subscription_name="%EMAIL_SUBSCRIPTION%"
+)
+def notify_email(message: func.ServiceBusMessage) -> None:
+    """A run is settled: tell people by mail."""
+    notify(services(), message, Channel.EMAIL)
+
+
+@app.function_name("notify_email_again")
+@app.service_bus_queue_trigger(arg_name="message", connection="SERVICEBUS", queue_name="%EMAIL_RETRY_QUEUE%")
+def notify_email_again(message: func.ServiceBusMessage) -> None:
+    """A mail that could not be sent before is due again."""
+    notify(services(), message, Channel.EMAIL)
+
+
+@app.function_name("notify_webhook")
+@app.service_bus_topic_trigger(
+    arg_name="message", connection="SERVICEBUS", topic_name="%EVENTS_TOPIC%", subscription_name="%WEBHOOK_SUBSCRIPTION%"
+)
+def notify_webhook(message: func.ServiceBusMessage) -> None:
+    """A run is settled: tell a program by webhook."""
+    notify(services(), message, Channel.WEBHOOK)
+
+
+@app.function_name("notify_webhook_again")
+@app.service_bus_queue_trigger(arg_name="message", connection="SERVICEBUS", queue_name="%WEBHOOK_RETRY_QUEUE%")
+def notify_webhook_again(message: func.ServiceBusMessage) -> None:
+    """A webhook call that failed before is due again."""
+    notify(services(), message, Channel.WEBHOOK)

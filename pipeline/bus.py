@@ -1,10 +1,11 @@
-"""Service Bus gateway: publishes the events of runs, schedules webhook calls, and looks into subscriptions."""
+"""Service Bus gateway: publishes the events of runs, schedules later tries, and looks into subscriptions."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,20 +28,33 @@ class EventBus(Protocol):
         Raises `ServiceUnavailable` when some may not have been sent: send all again.
         """
 
-    def schedule(self, body: bytes, *, message_id: str, at: datetime, properties: Mapping[str, str | int]) -> None:
-        """Put a webhook call into the retry queue, to be seen at `at`."""
+    def schedule(
+        self, queue: str, body: bytes, *, message_id: str, at: datetime, properties: Mapping[str, str | int]
+    ) -> None:
+        """Put a message into a queue, to be handed out at `at`; one whose id was seen lately is dropped."""
 
     def peek_events(self, subscription: str, limit: int) -> list[CloudEvent]:
         """The events that wait in a subscription, oldest first; they stay there."""
 
 
+@dataclass(frozen=True, slots=True)
+class RetryQueue:
+    """One queue of the bus, for the later tries of one channel."""
+
+    bus: EventBus
+    queue: str
+
+    def schedule(self, body: bytes, *, message_id: str, at: datetime, properties: Mapping[str, str | int]) -> None:
+        """Put a message into the queue, to be handed out at `at`."""
+        self.bus.schedule(self.queue, body, message_id=message_id, at=at, properties=properties)
+
+
 class AzureServiceBus:
     """Service Bus over its SDK. Opening takes half a second, so one client and its senders are kept."""
 
-    def __init__(self, connection: Connection, topic: str, retry_queue: str) -> None:
+    def __init__(self, connection: Connection, topic: str) -> None:
         self._connection = connection
         self._topic = topic
-        self._retry_queue = retry_queue
         self._lock = threading.Lock()
         self._opened: ServiceBusClient | None = None
         self._senders: dict[str, ServiceBusSender] = {}
@@ -61,7 +75,9 @@ class AzureServiceBus:
             if len(batch):
                 sender.send_messages(batch, timeout=_SEND_SECONDS)
 
-    def schedule(self, body: bytes, *, message_id: str, at: datetime, properties: Mapping[str, str | int]) -> None:
+    def schedule(
+        self, queue: str, body: bytes, *, message_id: str, at: datetime, properties: Mapping[str, str | int]
+    ) -> None:
         """Schedule one message; the queue drops a second one with the same id."""
         from azure.servicebus import ServiceBusMessage
 
@@ -70,7 +86,7 @@ class AzureServiceBus:
             body, message_id=message_id, content_type=CONTENT_TYPE, application_properties=given
         )
         with self._lock, _translated():
-            self._sender(self._retry_queue).schedule_messages(message, at, timeout=_SEND_SECONDS)
+            self._sender(queue).schedule_messages(message, at, timeout=_SEND_SECONDS)
 
     def peek_events(self, subscription: str, limit: int) -> list[CloudEvent]:
         """Peek page by page."""

@@ -194,7 +194,8 @@ def _after(token: str | None) -> tuple[str, dict[str, str]]:
     partition, bar, row = token.partition("|")
     if not bar or not partition.startswith("day-"):
         raise InvalidDocument("That is not a page token of the ledger.")
-    later = "(PartitionKey eq @partition and RowKey gt @row) or (PartitionKey gt @partition and PartitionKey lt 'day.')"
+    # The SDK finds a parameter only where white space stands on both sides of it.
+    later = "( PartitionKey eq @partition and RowKey gt @row ) or PartitionKey gt @partition and PartitionKey lt 'day.'"
     return later, {"partition": partition, "row": row}
 
 

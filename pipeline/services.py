@@ -10,9 +10,21 @@ from pipeline.batch import AzureBatch, BatchGateway
 from pipeline.blobs import AzureBlobStore, BlobStore
 from pipeline.bus import AzureServiceBus, EventBus
 from pipeline.ledger import Ledger, TableLedger
-from pipeline.notification.mailer import Mailer, make_mailer
+from pipeline.notification.channel import Channel
+from pipeline.notification.delivery import Sender
+from pipeline.notification.email import EmailSender
+from pipeline.notification.webhook import WebhookSender
 from shared.clock import Clock, utcnow
 from shared.settings import Settings
+
+
+def sender_of(settings: Settings, channel: Channel) -> Sender | None:
+    """What delivers events over a channel; None when the settings name no receiver."""
+    match channel:
+        case Channel.EMAIL:
+            return EmailSender.from_settings(settings)
+        case Channel.WEBHOOK:
+            return WebhookSender.from_settings(settings)
 
 
 @dataclass(frozen=True)
@@ -22,10 +34,8 @@ class Gateways:
     ledger: Callable[[Settings], Ledger] = lambda s: TableLedger(s.connection("STORAGE"), s.ledger_table)
     blobs: Callable[[Settings], BlobStore] = lambda s: AzureBlobStore(s.connection("STORAGE"))
     batch: Callable[[Settings], BatchGateway] = lambda s: AzureBatch(s.connection("BATCH"), s.batch_pool_id)
-    bus: Callable[[Settings], EventBus] = lambda s: AzureServiceBus(
-        s.connection("SERVICEBUS"), s.events_topic, s.webhook_retry_queue
-    )
-    mailer: Callable[[Settings], Mailer] = lambda s: make_mailer(s.connection("EMAIL"))
+    bus: Callable[[Settings], EventBus] = lambda s: AzureServiceBus(s.connection("SERVICEBUS"), s.events_topic)
+    sender: Callable[[Settings, Channel], Sender | None] = sender_of
 
 
 class Services:
@@ -35,6 +45,7 @@ class Services:
         self.settings = settings
         self.clock = clock
         self._gateways = gateways or Gateways()
+        self._senders: dict[Channel, Sender | None] = {}
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Services:
@@ -61,7 +72,8 @@ class Services:
         """Service Bus."""
         return self._gateways.bus(self.settings)
 
-    @cached_property
-    def mailer(self) -> Mailer:
-        """What sends mails."""
-        return self._gateways.mailer(self.settings)
+    def sender(self, channel: Channel) -> Sender | None:
+        """What delivers events over a channel; None when no receiver is set."""
+        if channel not in self._senders:
+            self._senders[channel] = self._gateways.sender(self.settings, channel)
+        return self._senders[channel]

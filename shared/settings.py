@@ -108,6 +108,7 @@ SPECS = (
     Spec("EVENTS_TOPIC", "run-events", _text, "Service Bus topic that gets one event per settled run."),
     Spec("EMAIL_SUBSCRIPTION", "email", _text, "Subscription that the e-mail notification reads."),
     Spec("WEBHOOK_SUBSCRIPTION", "webhook", _text, "Subscription that the webhook notification reads."),
+    Spec("EMAIL_RETRY_QUEUE", "email-retries", _text, "Queue that carries mails to be sent again later."),
     Spec("WEBHOOK_RETRY_QUEUE", "webhook-retries", _text, "Queue that carries webhook calls to be made again later."),
     Spec("EMAIL_FROM", "", _text, "Sender address of mails."),
     Spec("EMAIL_TO", "", _words, "Receivers, separated by commas. Empty: no mails are sent."),
@@ -147,6 +148,7 @@ class Settings:
     events_topic: str
     email_subscription: str
     webhook_subscription: str
+    email_retry_queue: str
     webhook_retry_queue: str
     email_from: str
     email_to: tuple[str, ...]

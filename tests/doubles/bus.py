@@ -12,8 +12,9 @@ from shared.events import CloudEvent, decode_event, encode_event
 
 @dataclass(frozen=True)
 class Scheduled:
-    """A message put into the retry queue."""
+    """A message put into a queue for later."""
 
+    queue: str
     body: bytes
     message_id: str
     at: datetime
@@ -36,10 +37,12 @@ class MemoryBus:
             self.sent += 1
             self.events.setdefault(event.id, encode_event(event))
 
-    def schedule(self, body: bytes, *, message_id: str, at: datetime, properties: Mapping[str, str | int]) -> None:
+    def schedule(
+        self, queue: str, body: bytes, *, message_id: str, at: datetime, properties: Mapping[str, str | int]
+    ) -> None:
         if self.fail_next:
             raise self.fail_next.pop(0)
-        self.scheduled.setdefault(message_id, Scheduled(body, message_id, at, dict(properties)))
+        self.scheduled.setdefault(message_id, Scheduled(queue, body, message_id, at, dict(properties)))
 
     def peek_events(self, subscription: str, limit: int) -> list[CloudEvent]:
         return [decode_event(body) for body in list(self.events.values())[:limit]]

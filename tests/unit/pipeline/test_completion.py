@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from pipeline.completion import Completion
@@ -122,21 +123,17 @@ def test_crash_between_publish_and_mark_repeats_harmlessly() -> None:
     finish(world, run)
     Completion(world.services).poll()
     saved = world.ledger.get(run.run_id)
-    world.ledger.runs[run.run_id] = Run(**{**_fields(saved), "notified_at": None})
+    world.ledger.runs[run.run_id] = replace(saved, notified_at=None)
     Completion(world.services).poll()
     assert world.bus.sent == 2
     assert len(world.bus.events) == 1
-
-
-def _fields(run: Run) -> dict[str, object]:
-    return {name: getattr(run, name) for name in run.__dataclass_fields__}
 
 
 def test_crash_between_submit_and_mark_is_made_good() -> None:
     """A run still marked as claimed whose task has ended is settled all the same."""
     world = World()
     run = submitted(world)
-    world.ledger.runs[run.run_id] = Run(**{**_fields(run), "state": RunState.CLAIMED, "task": None})
+    world.ledger.runs[run.run_id] = replace(run, state=RunState.CLAIMED, task=None)
     finish(world, run)
     Completion(world.services).poll()
     assert world.ledger.get(run.run_id).state is RunState.SUCCEEDED

@@ -1,0 +1,24 @@
+"""The ways in which people and programs are told."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from shared.runs import Run
+from shared.settings import Settings
+
+
+class Channel(StrEnum):
+    """One way of telling; each has its own subscription and its own queue for later tries."""
+
+    EMAIL = "email"
+    WEBHOOK = "webhook"
+
+    def delivered_at(self, run: Run) -> datetime | None:
+        """When the run's present attempt was told this way; None when it was not yet."""
+        return run.mailed_at if self is Channel.EMAIL else run.webhook_at
+
+    def retry_queue(self, settings: Settings) -> str:
+        """The queue that carries this channel's later tries."""
+        return settings.email_retry_queue if self is Channel.EMAIL else settings.webhook_retry_queue

@@ -1,0 +1,111 @@
+"""Blob storage's contract, held by the double and by the storage emulator alike."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from pipeline.blobs import AzureBlobStore, BlobStore
+from shared.connections import Connection
+from shared.errors import BlobGone, RequestRefused
+from tests.doubles.blobs import MemoryBlobs
+from tests.unit.builders import HOSTILE_NAME
+
+NAMES = ["a.json", HOSTILE_NAME, "folder/sub folder/ü#?%.json", "…" * 100 + ".json"]
+
+
+@pytest.fixture(params=["double", pytest.param("storage", marks=pytest.mark.cloud)])
+def blobs(request: pytest.FixtureRequest, fresh: str) -> BlobStore:
+    """A store with one empty container."""
+    store: BlobStore = (
+        MemoryBlobs() if request.param == "double" else AzureBlobStore(request.getfixturevalue("storage"))
+    )
+    store.ensure_containers(fresh)
+    return store
+
+
+def put(blobs: BlobStore, container: str, name: str, content: bytes) -> list[int]:
+    """Upload, and tell what progress was reported."""
+    steps: list[int] = []
+    blobs.upload(container, name, io.BytesIO(content), len(content), steps.append)
+    return steps
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_uploaded_blob_reads_back(blobs: BlobStore, fresh: str, name: str) -> None:
+    """Any name that storage takes comes back as it was, with its size and version."""
+    steps = put(blobs, fresh, name, b"x" * 100_000)
+    found = blobs.properties(fresh, name)
+    assert (found.name, found.size, found.container, sum(steps)) == (name, 100_000, fresh, 100_000)
+    assert blobs.read(fresh, name, 100_000) == b"x" * 100_000
+    target = io.BytesIO()
+    blobs.download(fresh, name, target, lambda _: None)
+    assert target.getvalue() == b"x" * 100_000
+    assert [upload.run_id for upload in blobs.list_uploads(fresh)] == [found.run_id]
+
+
+def test_upload_tells_the_same_version_as_properties_do(blobs: BlobStore, fresh: str) -> None:
+    """Who uploads knows the run id before any event has come."""
+    written = blobs.upload(fresh, "a.json", io.BytesIO(b"{}"), 2, lambda _: None)
+    assert written.run_id == blobs.properties(fresh, "a.json").run_id
+
+
+def test_overwritten_blob_is_another_upload(blobs: BlobStore, fresh: str) -> None:
+    """The ETag changes with every write, so does the run id."""
+    put(blobs, fresh, "a.json", b"1")
+    before = blobs.properties(fresh, "a.json")
+    put(blobs, fresh, "a.json", b"1")
+    assert blobs.properties(fresh, "a.json").run_id != before.run_id
+
+
+def test_empty_blob_is_a_blob(blobs: BlobStore, fresh: str) -> None:
+    """Nothing is also a content."""
+    put(blobs, fresh, "empty.json", b"")
+    assert blobs.read(fresh, "empty.json", 10) == b""
+    assert blobs.properties(fresh, "empty.json").size == 0
+
+
+def test_missing_blob_is_gone(blobs: BlobStore, fresh: str) -> None:
+    """Every way of reading says the same."""
+    for call in (
+        lambda: blobs.properties(fresh, "no.json"),
+        lambda: blobs.read(fresh, "no.json", 1),
+        lambda: blobs.download(fresh, "no.json", io.BytesIO(), lambda _: None),
+    ):
+        with pytest.raises(BlobGone):
+            call()
+
+
+def test_document_beyond_the_limit_is_refused_unread(blobs: BlobStore, fresh: str) -> None:
+    """A huge blob where a small one should be does not fill our memory."""
+    put(blobs, fresh, "a.json", b"12345")
+    with pytest.raises(RequestRefused):
+        blobs.read(fresh, "a.json", 4)
+
+
+def test_listing_goes_by_prefix(blobs: BlobStore, fresh: str) -> None:
+    """Only what was asked for, in the order of names."""
+    for name in ("b/2.json", "a/1.json", "b/1.json"):
+        put(blobs, fresh, name, b"")
+    assert [upload.name for upload in blobs.list_uploads(fresh, "b/")] == ["b/1.json", "b/2.json"]
+
+
+def test_containers_are_made_once(blobs: BlobStore, fresh: str) -> None:
+    """Making what is there is no error."""
+    blobs.ensure_containers(fresh, fresh)
+    assert list(blobs.list_uploads(fresh)) == []
+
+
+@pytest.mark.cloud
+def test_laptop_url_lets_batch_write_and_not_read(storage: Connection, fresh: str) -> None:
+    """The URL for task logs carries a right to write into one container, and no other."""
+    store = AzureBlobStore(storage)
+    store.ensure_containers(fresh)
+    address, _, sas = store.writable_url(fresh, datetime.now(UTC) + timedelta(hours=1)).partition("?")
+    target = f"{address}/log.txt?{sas}"
+    assert httpx.put(target, content=b"log", headers={"x-ms-blob-type": "BlockBlob"}).status_code == 201
+    assert httpx.get(target).status_code == 403
+    assert store.read(fresh, "log.txt", 10) == b"log"

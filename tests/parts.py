@@ -1,0 +1,77 @@
+"""Starts single parts of the local cloud for tests: each as a process on a free port, ended with the test session."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from shared.connections import EMULATOR_ACCOUNT, EMULATOR_KEY
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 60
+
+
+def free_ports(count: int) -> list[int]:
+    """Find ports that nobody listens on; another process may take one meanwhile, though it hardly ever happens."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+@contextmanager
+def process(command: Sequence[str], log: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server until the block ends; the block begins when it accepts connections."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with log.open("ab") as output:
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        _wait_for(server, port, log)
+        yield server
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait(20)
+
+
+@contextmanager
+def azurite(folder: Path) -> Iterator[str]:
+    """Run the storage emulator; yields its connection string."""
+    blob, queue, table = free_ports(3)
+    node = shutil.which("node", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    assert node, "node is missing: run `make setup`"
+    script = ROOT / "local" / "azurite" / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
+    ports = ["--blobPort", str(blob), "--queuePort", str(queue), "--tablePort", str(table)]
+    options = ["--skipApiVersionCheck", "--disableTelemetry", "--silent", "--inMemoryPersistence"]
+    with process([node, str(script), *ports, *options], folder / "azurite.log", table):
+        yield (
+            f"DefaultEndpointsProtocol=http;AccountName={EMULATOR_ACCOUNT};AccountKey={EMULATOR_KEY};"
+            f"BlobEndpoint=http://127.0.0.1:{blob}/{EMULATOR_ACCOUNT};"
+            f"QueueEndpoint=http://127.0.0.1:{queue}/{EMULATOR_ACCOUNT};"
+            f"TableEndpoint=http://127.0.0.1:{table}/{EMULATOR_ACCOUNT};"
+        )
+
+
+def _wait_for(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            break
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError(f"{server.args!r} did not come up:\n{log.read_text()[-2000:]}")
