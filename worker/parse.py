@@ -1,0 +1,264 @@
+"""Text → transactions, still raw: strict JSON in one of the three shapes (REPORT: Input), read from front to back."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import NoReturn, Protocol
+
+from worker.limits import DEEPEST
+from worker.model import Rejected
+from worker.money import BEYOND, Number, whole_number
+from worker.syntax import ANY_BLANK, BLANK_IN_LINE, Fault, check_value
+
+_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+"""Ends at the end of the text too: else a string that never ends would be tried anew at each of its quotes."""
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_ALL_SQUARE = bytes.maketrans(b"{}", b"[]")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Records(Protocol):
+    """Takes the transactions as they are found."""
+
+    def begin(self) -> None:
+        """A `transactions` array begins. Forget an earlier one: of a duplicate key the last one wins."""
+
+    def add(self, record: object) -> None:
+        """Take one transaction, as decoded JSON: dict, list, str, `Number`, bool or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the file says about itself, in the first shape; else None."""
+
+    batch_id: str | None = None
+    declared_transaction_count: int | None = None
+
+
+def parse(text: str, max_record_bytes: int, records: Records) -> Header:
+    """Read a file's text, handing each transaction to `records`.
+
+    Raises
+    ------
+    Rejected
+        `malformed_json`, `too_deep`, `record_too_large`: whichever comes first; else `no_transactions`.
+    """
+    return _Reader(text, max_record_bytes, records).file()
+
+
+def clean(text: str) -> str:
+    """Replace lone surrogates, which no UTF-8 can hold, by U+FFFD."""
+    return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
+
+
+def may_be_too_deep(text: str) -> bool:
+    """Tell quickly whether brackets nest deeper than `DEEPEST`, or do not match.
+
+    With the strings gone, each round of taking out all empty pairs takes out exactly the innermost level.
+    """
+    brackets = _STRINGS.sub(b"", text.encode()).translate(_ALL_SQUARE, _NO_BRACKETS)
+    for _ in range(DEEPEST):
+        brackets = brackets.replace(b"[]", b"")
+    return bool(brackets)
+
+
+def _refuse_constant(_: str) -> NoReturn:
+    raise ValueError("NaN and Infinity are no JSON")
+
+
+_decoder = json.JSONDecoder(parse_float=Number, parse_int=Number, parse_constant=_refuse_constant, strict=True)
+
+
+class _Reader:
+    """Knows the shapes. Values are decoded by the standard library; `syntax` names the place where it refuses one."""
+
+    def __init__(self, text: str, max_record_bytes: int, records: Records) -> None:
+        self.text = text
+        self.position = 1 if text.startswith("\ufeff") else 0
+        self.max_record_bytes = max_record_bytes
+        self.records = records
+        self.checks_first = may_be_too_deep(text)
+
+    def file(self) -> Header:
+        self._blank()
+        try:
+            if self._at("["):
+                self._transactions(DEEPEST)
+                header = Header()
+            elif self._at("{"):
+                header = self._object_or_lines()
+            else:
+                self._value(DEEPEST)
+                self._expect_end()
+                raise _no_transactions()
+            self._expect_end()
+        except Fault as fault:
+            raise self._rejected(fault) from None
+        return header
+
+    def _object_or_lines(self) -> Header:
+        begin = self.position
+        members = self._members()
+        end = self.position
+        if "transactions" in members:
+            if members["transactions"] is not _TAKEN:
+                raise self._after_all(_no_transactions())
+            return _header(members)
+        self._blank()
+        if self._ended() and "transaction_id" not in members:
+            raise _no_transactions()
+        self._bound(begin, end)
+        self.records.begin()
+        self.records.add(members)
+        if not self._ended():
+            self._further_lines(begin, end)
+        return Header()
+
+    def _members(self) -> dict[str, object]:
+        """Read the file's object. `transactions` is handed on as it is read, the rest is returned."""
+        members: dict[str, object] = {}
+        self.position += 1
+        self._blank()
+        if not self._at("}"):
+            self._member(members)
+            while self._goes_on("}"):
+                self._member(members)
+        self.position += 1
+        return members
+
+    def _member(self, members: dict[str, object]) -> None:
+        if not self._at('"'):
+            raise Fault("malformed_json", self.position, "a key in double quotes" + ("" if members else ", or '}'"))
+        key = str(self._value(DEEPEST))
+        self._blank()
+        if not self._at(":"):
+            raise Fault("malformed_json", self.position, "':'")
+        self.position += 1
+        self._blank()
+        if key == "transactions" and self._at("["):
+            self._transactions(DEEPEST - 1)
+            members[key] = _TAKEN
+        else:
+            members[key] = self._value(DEEPEST - 1)
+
+    def _transactions(self, levels: int) -> None:
+        """Read an array of transactions, which is one of `levels` levels."""
+        self.records.begin()
+        self.position += 1
+        self._blank()
+        if not self._at("]"):
+            self._record(levels - 1)
+            while self._goes_on("]"):
+                self._record(levels - 1)
+        self.position += 1
+
+    def _further_lines(self, begin: int, end: int) -> None:
+        """Read the lines of NDJSON after the first: one value a line, blank lines in between."""
+        if "\n" in self.text[begin:end] or "\n" not in self.text[end : self.position]:
+            raise Fault("malformed_json", self.position, "the end of the file")
+        while not self._ended():
+            self._record(DEEPEST, BLANK_IN_LINE)
+            end = BLANK_IN_LINE.match(self.text, self.position).end()  # type: ignore[union-attr]  # matches nothing, too
+            self._blank()
+            if not self._ended() and self.text[end] != "\n":
+                raise Fault("malformed_json", end, "the end of the line")
+
+    def _record(self, levels: int, blank: re.Pattern[str] = ANY_BLANK) -> None:
+        begin = self.position
+        try:
+            record = self._value(levels, blank)
+        except Fault as fault:
+            self._bound(begin, fault.position)
+            raise
+        self._bound(begin, self.position)
+        self.records.add(record)
+
+    def _value(self, levels: int, blank: re.Pattern[str] = ANY_BLANK) -> object:
+        begin = self.position
+        if self.checks_first:
+            check_value(self.text, begin, levels, blank)
+        try:
+            value, self.position = _decoder.raw_decode(self.text, begin)
+        except ValueError:
+            self._refuse(levels, blank)
+        if blank is BLANK_IN_LINE and "\n" in self.text[begin : self.position]:
+            raise Fault("malformed_json", self.text.index("\n", begin), "the rest of the transaction on the same line")
+        return value
+
+    def _refuse(self, levels: int, blank: re.Pattern[str] = ANY_BLANK) -> NoReturn:
+        check_value(self.text, self.position, levels, blank)
+        raise AssertionError("One reader of JSON refuses what the other takes.")
+
+    def _goes_on(self, closing: str) -> bool:
+        """Move to the next member after a comma; False at the closing bracket."""
+        self._blank()
+        if self._at(closing):
+            return False
+        if not self._at(","):
+            raise Fault("malformed_json", self.position, f"',' or '{closing}'")
+        self.position += 1
+        self._blank()
+        return True
+
+    def _blank(self) -> None:
+        self.position = ANY_BLANK.match(self.text, self.position).end()  # type: ignore[union-attr]  # matches nothing, too
+
+    def _at(self, character: str) -> bool:
+        return self.text.startswith(character, self.position)
+
+    def _ended(self) -> bool:
+        return self.position == len(self.text)
+
+    def _expect_end(self) -> None:
+        self._blank()
+        if not self._ended():
+            raise Fault("malformed_json", self.position, "the end of the file")
+
+    def _after_all(self, rejected: Rejected) -> Rejected:
+        """A fault of the text that is still to come goes before one of its meaning."""
+        self._expect_end()
+        return rejected
+
+    def _bound(self, begin: int, end: int) -> None:
+        if self._bytes(begin, end) > self.max_record_bytes:
+            message = f"A transaction is larger than {self.max_record_bytes} bytes."
+            raise Rejected("record_too_large", message, self._bytes(0, begin))
+
+    def _bytes(self, begin: int, end: int) -> int:
+        return end - begin if self.text.isascii() else len(self.text[begin:end].encode())
+
+    def _rejected(self, fault: Fault) -> Rejected:
+        offset = self._bytes(0, fault.position)
+        if fault.code == "too_deep":
+            return Rejected("too_deep", f"The JSON nests deeper than {DEEPEST} levels at byte {offset}.", offset)
+        if fault.position == len(self.text):
+            message = f"The JSON ends too early, after {offset} bytes: was the upload cut off?"
+            return Rejected("malformed_json", message, offset)
+        return Rejected("malformed_json", f"The JSON is wrong at byte {offset}: expected is {fault.expected}.", offset)
+
+
+class _Taken:
+    """Stands for a `transactions` array whose members were handed on."""
+
+
+_TAKEN = _Taken()
+
+
+def _no_transactions() -> Rejected:
+    return Rejected(
+        "no_transactions",
+        "The file holds no transactions: expected is an object with a 'transactions' array, an array of transactions, "
+        "or one transaction a line.",
+    )
+
+
+def _header(members: dict[str, object]) -> Header:
+    batch_id = members.get("batch_id")
+    declared = members.get("transaction_count")
+    count = whole_number(declared) if isinstance(declared, Number) else None
+    return Header(
+        batch_id=clean(batch_id) if type(batch_id) is str and batch_id else None,
+        declared_transaction_count=count if count is not None and 0 <= count < BEYOND else None,
+    )

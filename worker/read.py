@@ -1,0 +1,101 @@
+"""Bytes → text: gzip told by content, sizes bounded, UTF-8 checked. The lowest layer: its faults come first."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from worker.model import Rejected
+
+CHUNK = 1 << 20
+"""Bytes read, and at most inflated, at a time: a bomb is noticed before it fills the memory."""
+_GZIP = b"\x1f\x8b"
+_GZIP_WBITS = 31
+_BLANK = " \t\r\n"
+_BOM = "\ufeff"
+
+
+def read_text(source: BinaryIO, max_bytes: int) -> str:
+    """Read a whole input file, from its start, as text. A BOM stays, so that offsets are those of the file.
+
+    Parameters
+    ----------
+    source
+        The file, seekable; plain or gzip.
+    max_bytes
+        How large the text may be, inflated or not.
+
+    Raises
+    ------
+    Rejected
+        `bad_gzip`, `too_large`, `not_utf8` or `empty_file` (no more than blanks and a BOM).
+    """
+    text = _decode(b"".join(_bounded(inflated(source), max_bytes)))
+    if not text.removeprefix(_BOM).strip(_BLANK):
+        raise Rejected("empty_file", "The file is empty.")
+    return text
+
+
+def inflated(source: BinaryIO) -> Iterator[bytes]:
+    """Yield the file's content in chunks of at most `CHUNK` bytes, inflated when it begins as gzip does (RFC 1952).
+
+    Raises
+    ------
+    Rejected
+        `bad_gzip`.
+    """
+    source.seek(0)
+    compressed = source.read(len(_GZIP)) == _GZIP
+    source.seek(0)
+    chunks = iter(lambda: source.read(CHUNK), b"")
+    return _inflate(chunks) if compressed else chunks
+
+
+def _inflate(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Inflate every member. Zero bytes may follow a member, as every gzip reader allows (tape blocks); nothing else."""
+    member = zlib.decompressobj(_GZIP_WBITS)
+    begun = False
+    for chunk in chunks:
+        data = chunk
+        while data:
+            if not begun:
+                data = data.lstrip(b"\0")
+                begun = bool(data)
+                continue
+            yield _decompress(member, data)
+            data = member.unused_data if member.eof else member.unconsumed_tail
+            if member.eof:
+                member, begun = zlib.decompressobj(_GZIP_WBITS), False
+    while begun and not member.eof:
+        rest = _decompress(member, member.unconsumed_tail)
+        if not rest and not member.eof:
+            raise Rejected("bad_gzip", "The gzip file ends too early: was the upload cut off?")
+        yield rest
+
+
+def _decompress(member: zlib._Decompress, data: bytes) -> bytes:
+    try:
+        return member.decompress(data, CHUNK)
+    except zlib.error as problem:
+        message = "The gzip file is corrupt. Compress it again, and upload it as a whole."
+        raise Rejected("bad_gzip", message) from problem
+
+
+def _bounded(chunks: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > max_bytes:
+            raise Rejected(
+                "too_large", f"The file's text is larger than {max_bytes} bytes. Split it into smaller files."
+            )
+        yield chunk
+
+
+def _decode(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as problem:
+        message = f"The file is not UTF-8: byte {problem.start} begins no valid character. Save it as UTF-8."
+        raise Rejected("not_utf8", message, problem.start) from problem
