@@ -1,0 +1,81 @@
+"""The way in: ``python -m worker`` runs as a Batch task, ``python -m worker --file PATH --output DIR`` on a disk."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from shared.task import Limits, TaskParameters
+from worker.exits import Exit, exit_code, told
+from worker.limits import read_limits
+from worker.logs import event, log, start_logging, where
+
+
+def main(arguments: Sequence[str]) -> Exit:
+    """Run one task or one file, and return the exit code."""
+    signal.signal(signal.SIGTERM, _terminate)
+    options = _parse(arguments)
+    start_logging(options.run_id or os.environ.get("BATCHJSON_RUN_ID", ""))
+    return _guarded(_task if options.file is None else lambda: _file(options))
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="worker", description=__doc__)
+    parser.add_argument("--file", type=Path, help="process this file instead of a Batch task's blob")
+    parser.add_argument("--output", type=Path, help="the folder for report.json, errors.jsonl and outcome.json")
+    parser.add_argument("--limits", default="{}", help="limits that differ from the defaults, as a JSON object")
+    parser.add_argument("--run-id", help="default: derived from the file's content")
+    options = parser.parse_args(arguments)
+    if (options.file is None) != (options.output is None):
+        parser.error("--file and --output go together")
+    return options
+
+
+def _task() -> None:
+    from worker.batch_task import run_task
+
+    run_task(TaskParameters.from_environment(os.environ), os.environ)
+
+
+def _file(options: argparse.Namespace) -> None:
+    from worker.local_file import process_file, show
+
+    limits: Limits = read_limits(options.limits)
+    show(process_file(options.file, options.output, limits, options.run_id))
+
+
+def _guarded(work: Callable[[], None]) -> Exit:
+    """Do the work. Whatever goes wrong ends in one clear line and an exit code: nothing above this would tell."""
+    try:
+        work()
+    except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - told, and passed on as the exit code
+        code = exit_code(problem)
+        log.error(
+            "run.failed",
+            extra={
+                "fields": {
+                    "exit_code": int(code),
+                    "error": type(problem).__name__,
+                    "message": told(problem),
+                    "at": where(problem),
+                }
+            },
+        )
+        return code
+    return Exit.RECORDED
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    """Batch ends a task with SIGTERM, then kills it. As process 1 of a container we would ignore it by default."""
+    event("run.terminated", exit_code=int(Exit.TERMINATED))
+    sys.exit(Exit.TERMINATED)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,70 @@
+"""A file on disk → the same three documents in a folder. No cloud, no Azure SDK."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from io import BufferedReader
+from pathlib import Path
+
+from shared.errors import SettingsError
+from shared.locations import ERRORS, OUTCOME, REPORT
+from shared.outcome import encode_outcome
+from shared.task import Limits
+from worker.decide import Decision, Job, decide
+from worker.report import Input
+
+
+def process_file(path: Path, folder: Path, limits: Limits, run_id: str | None) -> Decision:
+    """Process a file, and write the documents: ``outcome.json`` last, as its presence says that the run is decided.
+
+    Parameters
+    ----------
+    path
+        The input file.
+    folder
+        Where the documents go; made when it does not exist. Documents of an earlier run in it are replaced.
+    run_id
+        The run's id, or None for one derived from the file's content.
+
+    Raises
+    ------
+    SettingsError
+        When the file cannot be opened or the folder cannot be made.
+    """
+    with _open(path, folder) as source:
+        job = Job(run_id or content_id(source), 1, _describe(path), limits)
+        (folder / OUTCOME).unlink(missing_ok=True)
+        with (folder / ERRORS).open("wb+") as errors:
+            decision = decide(job, source, errors)
+            worthless = decision.outcome.status == "rejected" or not errors.tell()
+    if worthless:
+        (folder / ERRORS).unlink()
+    (folder / REPORT).write_bytes(decision.report)
+    (folder / OUTCOME).write_bytes(encode_outcome(decision.outcome))
+    return decision
+
+
+def content_id(source: BufferedReader) -> str:
+    """A run id made of a file's content: the same file has the same id on every machine."""
+    source.seek(0)
+    return hashlib.file_digest(source, "sha256").hexdigest()[:32]
+
+
+def _open(path: Path, folder: Path) -> BufferedReader:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return path.open("rb")
+    except OSError as problem:
+        raise SettingsError(f"{problem.strerror}: {problem.filename}") from problem
+
+
+def _describe(path: Path) -> Input:
+    name = path.name.encode("utf-8", "replace").decode()  # a file's name may hold bytes that are no UTF-8
+    return Input(container=None, name=name, etag=None, bytes=path.stat().st_size)
+
+
+def show(decision: Decision) -> None:
+    """Print the outcome on stdout, as JSON."""
+    sys.stdout.buffer.write(encode_outcome(decision.outcome) + b"\n")
+    sys.stdout.flush()
