@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import logging
 import os
-import signal
 import socket
 import sys
 import traceback
@@ -19,6 +18,7 @@ from local.host.hostjson import HostConfig, read_host_json
 from local.host.listing import listing
 from local.host.logs import set_up_logging
 from local.host.settings import load_values
+from local.serving import PortInUse, listen, stop_on_signals
 from shared.errors import SettingsError
 
 log = logging.getLogger("host")
@@ -33,8 +33,8 @@ def main() -> int:
         functions = load_functions(root, os.environ)
         options = Options(root, arguments.state, arguments.port, arguments.scan_interval, arguments.retry_wait)
         host = Host(functions, config, options)
-        listening = _listen(arguments.port)
-    except (AppRefused, SettingsError) as problem:
+        listening = listen(arguments.port)
+    except (AppRefused, SettingsError, PortInUse) as problem:
         print(f"The function app cannot be run: {problem}", file=sys.stderr)
         return 1
     except Exception:  # noqa: BLE001 - the app's own error at import; in Azure it would be no functions and no message
@@ -69,17 +69,6 @@ def _prepare(root: Path, settings: Path, port: int) -> HostConfig:
     return config
 
 
-def _listen(port: int) -> socket.socket:
-    listening = socket.socket()
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind(("127.0.0.1", port))
-    except OSError as problem:
-        listening.close()
-        raise AppRefused(f"Port {port} is in use: choose another with --port.") from problem
-    return listening
-
-
 def _announce(functions: list[Function], port: int, config: HostConfig) -> None:
     for line in listing(functions, port, config.route_prefix):
         print(line)
@@ -90,11 +79,7 @@ def _announce(functions: list[Function], port: int, config: HostConfig) -> None:
 
 
 async def _run(host: Host, listening: socket.socket) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    if await host.run(listening, stop):
+    if await host.run(listening, stop_on_signals()):
         # Python would wait for the threads of the abandoned calls.
         sys.stdout.flush()
         sys.stderr.flush()

@@ -15,8 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-import uvicorn
-
 from local.host.bus import BusListener
 from local.host.clients import blobs_of, connection_of, queues_of
 from local.host.cron import parse_schedule
@@ -31,6 +29,7 @@ from local.host.receipts import Receipts
 from local.host.timers import StatusFile, Timer, TimerListener
 from local.host.watchers import ContainerScanner, RetryRule, Watch, Watcher
 from local.host.web import RunNow, Web
+from local.serving import Server, address
 from shared.clock import utcnow
 from shared.connections import service_bus
 
@@ -67,24 +66,6 @@ class Listener(Protocol):
         ...
 
 
-class _Server(uvicorn.Server):
-    """uvicorn, without its own signal handlers: the host stops it."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ready = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say so."""
-        await super().startup(sockets)
-        self.ready.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the signals alone."""
-        yield
-
-
 class Host:
     """Runs the functions of one app."""
 
@@ -107,12 +88,12 @@ class Host:
             How many calls did not end in time and were abandoned.
         """
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_IO_THREADS, thread_name_prefix="host"))
-        server = _Server(uvicorn.Config(self._web(), log_config=None, access_log=False, lifespan="off"))
+        server = Server(self._web())
         tasks = [asyncio.create_task(listener.run(stop)) for listener in self._listeners]
         tasks.append(asyncio.create_task(server.serve(sockets=[listening])))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({asyncio.create_task(server.ready.wait()), *tasks}, return_when=asyncio.FIRST_COMPLETED)
-        print(f"listening on http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
+        print(f"listening on {address(listening)}", flush=True)
         await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         stop.set()
         server.should_exit = True
