@@ -9,14 +9,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec, TypeAlias
 
 import typer
 
 from cli.errors import CommandFailed, ExitCode
 from cli.output import Output
+from cli.settings import demand_answer, find_settings
 from cli.text import shown
 from shared.errors import AccessDenied, BatchJsonError, RunNotFound, ServiceUnavailable, SettingsError
+
+if TYPE_CHECKING:
+    from pipeline.services import Services
 
 P = ParamSpec("P")
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,12 +39,31 @@ _SETTINGS = typer.Option(
 )
 
 
+Connect: TypeAlias = "Callable[[Path | None], Services]"
+"""Opens the services that the settings name; tests hand another one to the command as its context object."""
+
+
+def connect(settings_file: Path | None) -> Services:
+    """Find the settings, make sure that storage answers, and open the services."""
+    found = find_settings(settings_file, os.environ, (Path.cwd(), ROOT))
+    demand_answer(found)
+    # The Azure SDKs behind it take longer to load than `--help` may take.
+    from pipeline.services import Services
+
+    return Services.from_settings(found.settings)
+
+
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """How a command was called: its voice, and the settings it was given."""
+    """How a command was called: its voice, the settings it was given, and how it gets at the services."""
 
     output: Output
     settings_file: Path | None = None
+    connect: Connect = connect
+
+    def services(self) -> Services:
+        """Open the services."""
+        return self.connect(self.settings_file)
 
 
 def local_command(function: Callable[Concatenate[Invocation, P], None]) -> Callable[..., None]:
@@ -58,13 +81,14 @@ def _command(function: Callable[..., None], common: list[inspect.Parameter]) -> 
     own = list(signature.parameters.values())[1:]
 
     @functools.wraps(function)
-    def command(**values: Any) -> None:
+    def command(context: typer.Context, **values: Any) -> None:
         given = {parameter.name: values.pop(parameter.name) for parameter in common}
         output = Output(as_json=given["json"], quiet=given["quiet"], asks=not given["no_input"])
         with errors_explained(output):
-            function(Invocation(output, given.get("settings")), **values)
+            function(Invocation(output, given.get("settings"), context.obj or connect), **values)
 
-    parameters = [*own, *common]
+    taken = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+    parameters = [taken, *(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own), *common]
     command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     del command.__wrapped__  # its signature is not the command's
@@ -110,9 +134,7 @@ def explain(problem: BatchJsonError | OSError) -> CommandFailed:
             name = f" {shown(str(problem.filename))}" if problem.filename else ""
             return CommandFailed(f"{os.strerror(problem.errno) if problem.errno else reason}:{name}".rstrip(":"))
         case SettingsError():
-            return CommandFailed(
-                reason, fix="Correct the settings, or give others: --settings FILE.", exit_code=ExitCode.USAGE
-            )
+            return CommandFailed(reason, fix="Correct the settings, or give others: --settings FILE.")
         case ServiceUnavailable():
             return CommandFailed(
                 reason, fix="On a laptop: is the local cloud running? In Azure: try again in a minute.",

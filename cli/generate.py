@@ -16,10 +16,15 @@ from cli.common import Invocation, local_command
 from cli.errors import CommandFailed, ExitCode
 from cli.generator.files import Made, Recipe, Shape, make_file
 from cli.output import Output
-from cli.text import number, plural, shown, size
+from cli.text import counted, grouped, shown, size
 from shared.runs import INPUT_SUFFIXES
 
 _LARGEST_CHOSEN_SEED = 10**6
+
+
+def _read_date(text: str | date) -> date:
+    # Typer hands the default over, too.
+    return text if isinstance(text, date) else date.fromisoformat(text)
 
 
 @local_command
@@ -34,7 +39,7 @@ def generate(
     broken: Annotated[float, typer.Option(min=0, max=1, help="Share of invalid records, of every code.")] = 0,
     shape: Annotated[Shape, typer.Option(help="Shape of the file.")] = Shape.OBJECT,
     start: Annotated[
-        date, typer.Option(parser=date.fromisoformat, metavar="DATE", help="First day of the transactions.")
+        date, typer.Option(parser=_read_date, metavar="DATE", help="First day of the transactions.")
     ] = date(2025, 1, 1),
     days: Annotated[int, typer.Option(min=1, max=3_660, help="Days that the transactions spread over.")] = 90,
     gzip: Annotated[bool, typer.Option("--gzip", help="Compress.")] = False,
@@ -72,7 +77,7 @@ def target_paths(output: Path, files: int, shape: Shape, *, compressed: bool) ->
 def _ask_before_overwriting(output: Output, paths: list[Path]) -> None:
     there = [path for path in paths if path.exists()]
     if there:
-        others = f" and {plural(len(there) - 1, 'more file')}" if len(there) > 1 else ""
+        others = f" and {counted(len(there) - 1, 'more file')}" if len(there) > 1 else ""
         output.confirm(f"Overwrite {shown(str(there[0]))}{others}?", "Give --force to overwrite, or another --output.")
 
 
@@ -93,10 +98,10 @@ def _report(output: Output, recipe: Recipe, made: list[Made]) -> None:
         table.add_column(heading, justify="right")
     for file in made:
         broken, anomalies = sum(file.broken.values()), sum(file.anomalies.values())
-        figures = (number(file.transactions), number(broken), number(anomalies), size(file.bytes))
+        figures = (grouped(file.transactions), grouped(broken), grouped(anomalies), size(file.bytes))
         table.add_row(Text(shown(str(file.path))), *figures)
     output.show(table)
-    output.say(f"Generated {plural(len(made), 'file')} with seed {recipe.seed}.")
+    output.say(f"Generated {counted(len(made), 'file')} with seed {recipe.seed}.")
 
 
 def _document(file: Made) -> dict[str, Any]:

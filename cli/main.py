@@ -11,8 +11,12 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from cli.download import download
 from cli.generate import generate
 from cli.process import process
+from cli.runs import runs
+from cli.show import show
+from cli.upload import upload
 
 
 class Command(TyperCommand):
@@ -50,8 +54,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _FILES, _RUNS, _TRY = "Files", "Runs", "Try it"
-app.command(cls=Command, rich_help_panel=_FILES)(generate)
-app.command(cls=Command, rich_help_panel=_FILES)(process)
+for _function, _panel in (
+    (generate, _FILES),
+    (process, _FILES),
+    (upload, _FILES),
+    (runs, _RUNS),
+    (show, _RUNS),
+    (download, _RUNS),
+):
+    app.command(cls=Command, rich_help_panel=_panel)(_function)
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001  # Typer calls it so

@@ -114,6 +114,15 @@ class Output:
             raise CommandFailed("Nothing was done.", fix=otherwise, exit_code=ExitCode.FAILED)
 
     @contextmanager
+    def busy(self, what: str) -> Iterator[None]:
+        """Show on a terminal that something of unknown length goes on."""
+        if not self.animated:
+            yield
+            return
+        with self.err.status(what):
+            yield
+
+    @contextmanager
     def progress(self, what: str, total: int, *, in_bytes: bool) -> Iterator[Advance]:
         """Show a bar on a terminal; nothing moves anywhere else. Yields the function that moves it on."""
         if not self.animated:

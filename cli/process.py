@@ -13,7 +13,7 @@ from cli.output import Output, state_text
 from cli.parts import run_part
 from cli.report import read_report, report_summary
 from cli.safe_path import safe_name
-from cli.text import plural, shown
+from cli.text import counted, shown
 from shared.locations import ERRORS, REPORT
 from shared.outcome import Outcome, decode_outcome
 from shared.runs import RunState
@@ -31,7 +31,8 @@ def process(
     """Process a local file: the same engine as in Azure, no cloud needed."""
     target = output or Path("results") / safe_name(file.name)
     target.mkdir(parents=True, exist_ok=True)
-    outcome = process_file(file, target)
+    with invocation.output.busy("Processing"):
+        outcome = process_file(file, target)
     _report(invocation.output, outcome, target)
     if outcome.status != "succeeded":
         raise typer.Exit(ExitCode.NOT_SUCCEEDED)
@@ -71,5 +72,5 @@ def _report(output: Output, outcome: Outcome, target: Path) -> None:
     output.say(f"Report: {shown(str(target / REPORT))}")
     if outcome.counts.invalid_transactions:
         output.say(
-            f"{plural(outcome.counts.invalid_transactions, 'invalid transaction')}: {shown(str(target / ERRORS))}"
+            f"{counted(outcome.counts.invalid_transactions, 'invalid transaction')}: {shown(str(target / ERRORS))}"
         )

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cli.text import money, number, plural, shown
+from cli.text import counted, grouped, money, shown
 from shared.errors import InvalidDocument
 
 _ROWS = 5
@@ -96,22 +96,22 @@ def report_summary(report: Report) -> RenderableType:
 
 
 def _section(title: str, content: RenderableType) -> tuple[RenderableType, ...]:
-    return Text(), Text(title, style="bold"), Padding(content, (0, 0, 0, 2))
+    return Text(), Text(title, style="bold"), Padding(content, (0, 0, 0, 2), expand=False)
 
 
 def _totals(report: Report) -> Text:
     checked, summary = report.validation, report.summary
-    transactions = f"{number(checked.valid_transactions)} of {plural(checked.total_transactions, 'transaction')} valid"
     return Text(
-        f"{transactions}, {plural(summary.order_count, 'order')} of {plural(summary.unique_customers, 'customer')}, "
-        f"revenue {money(summary.total_revenue)}, {money(summary.average_order_value)} an order"
+        f"{grouped(checked.valid_transactions)} of {counted(checked.total_transactions, 'transaction')} valid\n"
+        f"revenue {money(summary.total_revenue)} from {counted(summary.order_count, 'order')} "
+        f"of {counted(summary.unique_customers, 'customer')}, {money(summary.average_order_value)} each"
     )
 
 
 def _customers(report: Report) -> Table:
     table = plain_table("Customer", "Name", "Spent", "Orders")
     for row in report.top_customers[:_ROWS]:
-        cells = shown(row.customer_id), shown(row.name or ""), money(row.total_spent), number(row.order_count)
+        cells = shown(row.customer_id), shown(row.name or ""), money(row.total_spent), grouped(row.order_count)
         table.add_row(*map(Text, cells))
     return table
 
@@ -127,14 +127,16 @@ def _categories(report: Report) -> Table:
 def _anomalies(report: Report) -> Group:
     found = report.anomalies
     above = f" above {money(found.high_value_threshold)}" if found.high_value_threshold is not None else ""
-    patterns = [f"{shown(row.customer_id)}: {shown(row.concern)} ({row.count})" for row in found.suspicious_patterns]
+    patterns = [
+        f"{shown(row.customer_id)}: {shown(row.concern)} ({grouped(row.count)})" for row in found.suspicious_patterns
+    ]
     lines = [
-        f"{plural(found.high_value_count, 'high-value transaction')}{above}",
-        f"{plural(found.inconsistent_amounts_count, 'transaction')} whose amounts do not add up",
+        f"{counted(found.high_value_count, 'high-value transaction')}{above}",
+        f"{counted(found.inconsistent_amounts_count, 'transaction')} whose amounts do not add up",
         *patterns[:_ROWS],
     ]
     if len(patterns) > _ROWS:
-        lines.append(f"… and {plural(len(patterns) - _ROWS, 'more pattern')} in the report")
+        lines.append(f"… and {counted(len(patterns) - _ROWS, 'more pattern')} in the report")
     return Group(*map(Text, lines))
 
 

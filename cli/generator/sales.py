@@ -20,6 +20,7 @@ _PAYMENTS = (
 )  # fmt: skip
 _SHIPPING = (0, 499, 499, 599, 799, 1299)
 _FREE_SHIPPING_FROM = 10_000
+_ANYBODY = 0.5
 _EXPENSIVE = 50_000
 """Cents; of what costs more, nobody buys more than two."""
 ANOMALIES = ("high_value", "rapid_purchases", "unusual_quantity", "high_value_purchases", "inconsistent_amounts")
@@ -81,10 +82,12 @@ class SaleSource:
     def _sale(self, index: int, moment: int) -> Sale:
         rng, r = self.rng, self.rng.random
         lines = [self._line(r()) for _ in range(pick(rng, _LINES))]
-        # The cube of a uniform number: few customers buy often, many once.
-        luck = r()
-        customer = self.customers[int(len(self.customers) * luck * luck * luck)]
+        customer = self.customers[self._customer_index(r(), r())]
         return Sale(index, moment, customer, lines, pick(rng, _SHIPPING), pick(rng, _PAYMENTS), pick(rng, _STATUSES))
+
+    def _customer_index(self, which: float, luck: float) -> int:
+        # Half of the purchases fall on anybody, half the more often the further ahead a customer stands.
+        return int(len(self.customers) * (luck if which < _ANYBODY else luck * luck))
 
     def _line(self, luck: float) -> tuple[Product, int, int]:
         product = SHUFFLED[int(len(SHUFFLED) * luck * luck)]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from random import Random
 
+_LEAST = 1e-12
+"""What is rarer occurs in no file, and its window would be too wide for a number."""
+
 
 class Spread:
     """Cuts the sequence into windows of 1/rate places and hits one place of each at random."""
@@ -12,7 +15,7 @@ class Spread:
         self._rng = rng
         self._rate = rate
         self._window = 0
-        self._next = self._choose() if rate > 0 else -1
+        self._next = self._choose() if rate >= _LEAST else -1
 
     def hit(self, index: int) -> bool:
         """Tell whether the place is hit; ask for each place once, in rising order."""

@@ -1,0 +1,95 @@
+"""`batchjson runs`: the newest runs, once or live."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from cli.common import Invocation, cloud_command
+from cli.documents import run_document
+from cli.errors import CommandFailed, ExitCode
+from cli.find import newest_runs
+from cli.output import Output, state_text
+from cli.table import runs_table
+from cli.text import counted, shown
+from shared.runs import Run, RunState
+
+if TYPE_CHECKING:
+    from pipeline.services import Services
+
+_WATCH_SECONDS = 2.0
+_SEARCHED = 5_000
+"""How many of the newest runs are looked through for those that fit."""
+
+
+@cloud_command
+def runs(
+    invocation: Invocation,
+    *,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1_000, help="At most so many.")] = 20,
+    state: Annotated[RunState | None, typer.Option("--state", "-s", help="Only runs in this state.")] = None,
+    prefix: Annotated[str, typer.Option("--prefix", "-p", help="Only blobs whose names begin so.")] = "",
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Keep showing them until Ctrl-C.")] = False,
+) -> None:
+    """List the newest runs."""
+    output = invocation.output
+    if watch and output.as_json:
+        raise CommandFailed("--watch never ends, so it makes no JSON document.", exit_code=ExitCode.USAGE)
+    services = invocation.services()
+
+    def find() -> list[Run]:
+        return fitting_runs(services, limit, state, prefix)
+
+    if watch:
+        _watch(output, services, find)
+    else:
+        _list(output, services, find())
+
+
+def fitting_runs(services: Services, limit: int, state: RunState | None, prefix: str) -> list[Run]:
+    """The newest runs in a state and with a prefix, at most `limit`, among the newest that are looked through."""
+    filtered = state is not None or bool(prefix)
+    newest = newest_runs(services.ledger, most=_SEARCHED if filtered else limit, page=min(limit, 100))
+    fitting = (run for run in newest if state in (None, run.state) and run.upload.name.startswith(prefix))
+    return list(islice(fitting, limit))
+
+
+def _list(output: Output, services: Services, found: list[Run]) -> None:
+    output.document({"runs": [run_document(run, services.settings) for run in found]})
+    if found:
+        output.show(runs_table(found, services.clock(), output.out.width))
+    else:
+        output.say("No runs. Upload a file: batchjson upload FILE")
+
+
+def _watch(output: Output, services: Services, find: Callable[[], list[Run]]) -> None:
+    if not output.out.is_terminal:
+        _tell_changes(output, find)
+
+    def picture() -> RenderableType:
+        now, found = services.clock(), find()
+        footer = f"{counted(len(found), 'run')} at {now:%H:%M:%S} UTC, Ctrl-C ends"
+        return Group(runs_table(found, now, output.out.width), Text(), Text(footer, style="dim"))
+
+    with Live(picture(), console=output.out, auto_refresh=False, vertical_overflow="ellipsis") as live:
+        while True:
+            time.sleep(_WATCH_SECONDS)
+            live.update(picture(), refresh=True)
+
+
+def _tell_changes(output: Output, find: Callable[[], list[Run]]) -> None:
+    """Off a terminal nothing can be redrawn: tell each change on a line of its own."""
+    known: dict[str, RunState] = {}
+    while True:
+        for run in reversed(find()):
+            if known.get(run.attempt_id) is not run.state:
+                known[run.attempt_id] = run.state
+                output.show(Text.assemble(run.attempt_id, "  ", state_text(run.state), "  ", shown(run.upload.name)))
+        time.sleep(_WATCH_SECONDS)

@@ -1,0 +1,48 @@
+"""The steps of a run on the clock: when each happened, and how long after the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from rich.table import Table
+
+from cli.text import duration
+from shared.runs import Run
+
+STEPS = ("uploaded", "claimed", "submitted", "running", "ended", "settled", "published", "mailed", "webhook")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: its name, when it happened, and the seconds since the step before (None for the first)."""
+
+    name: str
+    at: datetime
+    after: float | None
+
+
+def steps_of(run: Run) -> Iterator[Step]:
+    """Yield the steps that happened, in order. Clocks of several machines may disagree: no span is negative."""
+    moments = (
+        run.upload.uploaded_at, run.claimed_at, run.submitted_at, run.started_at, run.ended_at, run.settled_at,
+        run.notified_at, run.mailed_at, run.webhook_at,
+    )  # fmt: skip
+    before: datetime | None = None
+    for name, at in zip(STEPS, moments, strict=True):
+        if at is not None:
+            yield Step(name, at, max(0.0, (at - before).total_seconds()) if before else None)
+            before = at
+
+
+def steps_table(run: Run) -> Table:
+    """Show the steps: time of day in UTC, and the time since the step before."""
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column()
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    for step in steps_of(run):
+        after = "" if step.after is None else f"+{duration(step.after)}"
+        table.add_row(step.name, f"{step.at:%Y-%m-%d %H:%M:%S}.{step.at.microsecond // 1000:03d}Z", after)
+    return table
