@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from local.batch.config import ACCOUNT_KEY, ACCOUNT_NAME
 from shared.connections import EMULATOR_ACCOUNT, EMULATOR_KEY
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,6 +63,37 @@ def azurite(folder: Path) -> Iterator[str]:
             f"QueueEndpoint=http://127.0.0.1:{queue}/{EMULATOR_ACCOUNT};"
             f"TableEndpoint=http://127.0.0.1:{table}/{EMULATOR_ACCOUNT};"
         )
+
+
+@contextmanager
+def service_bus(folder: Path) -> Iterator[str]:
+    """Run the local Service Bus with the project's entities; yields its connection string."""
+    [port] = free_ports(1)
+    options = ["--config", str(ROOT / "local" / "entities.json"), "--port", str(port), "--state", str(folder / "bus")]
+    with process([sys.executable, "-m", "local.servicebus", *options], folder / "bus.log", port):
+        yield (
+            f"Endpoint=sb://127.0.0.1:{port};SharedAccessKeyName=RootManageSharedAccessKey;"
+            "SharedAccessKey=SAS_KEY_VALUE;UseDevelopmentEmulator=true"
+        )
+
+
+@contextmanager
+def batch(folder: Path, *, slots: int = 2) -> Iterator[str]:
+    """Run the local Batch with a pool `local` whose image is this checkout's worker; yields its connection string."""
+    [port] = free_ports(1)
+    pool = {
+        "id": "local",
+        "vmSize": "standard_d2s_v5",
+        "nodes": 1,
+        "taskSlotsPerNode": slots,
+        "containers": {"batchjson-worker": [sys.executable, "-m", "worker"]},
+        "environment": {"PYTHONPATH": str(ROOT)},
+    }
+    pools = folder / "pools.json"
+    pools.write_text(json.dumps([pool]))
+    options = ["--port", str(port), "--state", str(folder / "batch"), "--pools", str(pools)]
+    with process([sys.executable, "-m", "local.batch", *options], folder / "batch.log", port):
+        yield f"AccountEndpoint=http://127.0.0.1:{port};AccountName={ACCOUNT_NAME};AccountKey={ACCOUNT_KEY}"
 
 
 def _wait_for(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
