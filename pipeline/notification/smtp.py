@@ -102,11 +102,14 @@ class SmtpMailer:
         When the server takes it for some recipients only, those who were refused are logged: sending again would give
         the others a second copy.
         """
-        message = build_message(mail, self._clock)
+        # Not send_message: that puts a ">" before each line that begins with "From ".
+        message = build_message(mail, self._clock).as_bytes()
         try:
             with self._connect() as client:
                 self._log_in(client)
-                refused = client.send_message(message, parseaddr(mail.sender)[1], list(mail.recipients))
+                refused = client.sendmail(parseaddr(mail.sender)[1], list(mail.recipients), message)
+        except UnicodeEncodeError as problem:
+            raise DeliveryRefused("EMAIL_FROM and EMAIL_TO must be ASCII; write domains in punycode.") from problem
         except (smtplib.SMTPException, OSError) as problem:
             raise _error_of(problem) from problem
         if refused:
