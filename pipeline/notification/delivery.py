@@ -186,7 +186,7 @@ def _schedule_again(
 
 
 def _give_up(delivery: Delivery, failure: DeliveryFailed, retries: RetryQueue, clock: Clock) -> DeliveryState:
-    reason = plain_ascii(str(failure), _LONGEST_REASON)
+    reason = plain_ascii(str(failure), _LONGEST_REASON) or type(failure).__name__
     retries.schedule(
         delivery.body,
         message_id=f"{delivery.event_id}:given_up",
