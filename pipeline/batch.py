@@ -146,9 +146,11 @@ class AzureBatch:
 
     def seal(self, job_id: str) -> None:
         """Terminate the job; its completed tasks can be listed all the same."""
+        # azure-batch 15.1 fails without options, and does not export the model of them; the JSON itself will do.
+        options: Any = {"terminateReason": "TheDayIsOver"}
         with translated("Batch"):
             try:
-                self._client.begin_terminate_job(job_id, polling_interval=1).wait(30)
+                self._client.begin_terminate_job(job_id, options, polling_interval=1).wait(30)
             except ResourceNotFoundError:
                 return
             except ResourceExistsError as error:

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -66,9 +66,9 @@ def azurite(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def service_bus(folder: Path) -> Iterator[str]:
+def service_bus(folder: Path, port: int = 0) -> Iterator[str]:
     """Run the local Service Bus with the project's entities; yields its connection string."""
-    [port] = free_ports(1)
+    port = port or free_ports(1)[0]
     options = ["--config", str(ROOT / "local" / "entities.json"), "--port", str(port), "--state", str(folder / "bus")]
     with process([sys.executable, "-m", "local.servicebus", *options], folder / "bus.log", port):
         yield (
@@ -78,15 +78,18 @@ def service_bus(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def batch(folder: Path, *, slots: int = 2) -> Iterator[str]:
-    """Run the local Batch with a pool `local` whose image is this checkout's worker; yields its connection string."""
+def batch(folder: Path, *, images: Mapping[str, Sequence[str]] | None = None) -> Iterator[str]:
+    """Run the local Batch with a pool `local`; yields its connection string.
+
+    `images` maps an image's name to what stands for its entry point; the worker's stands for this checkout's worker.
+    """
     [port] = free_ports(1)
     pool = {
         "id": "local",
         "vmSize": "standard_d2s_v5",
         "nodes": 1,
-        "taskSlotsPerNode": slots,
-        "containers": {"batchjson-worker": [sys.executable, "-m", "worker"]},
+        "taskSlotsPerNode": 2,
+        "containers": {"batchjson-worker": [sys.executable, "-m", "worker"], **(images or {})},
         "environment": {"PYTHONPATH": str(ROOT)},
     }
     pools = folder / "pools.json"
