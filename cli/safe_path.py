@@ -12,6 +12,8 @@ from cli.text import shown
 _MOST_BYTES = 100
 """Bytes of a name in UTF-8. File systems allow 255 for one name; Windows 260 for a whole path."""
 _UNSAFE = re.compile(r"[^\w.,+=@-]+")
+_AT_NO_END = "._- "
+"""Hidden files and options begin with them; Windows drops dots and blanks at the end."""
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)", re.IGNORECASE)
 """Device names that Windows sees in any folder, with any suffix (Naming Files, Paths, and Namespaces)."""
 
@@ -25,11 +27,11 @@ def safe_name(name: str, unique: str = "") -> str:
         What keeps the names of two blobs apart that would become one (``a/b`` and ``a_b``, ``A`` and ``a`` on systems
         that ignore case, names that are cut); it stands at the end.
     """
-    plain = _UNSAFE.sub("_", unicodedata.normalize("NFC", _without_surrogates(name))).strip("._ ")
-    if _RESERVED.fullmatch(plain.partition(".")[0]) or not plain or plain.startswith("-"):
-        plain = f"_{plain}"
+    plain = _UNSAFE.sub("_", unicodedata.normalize("NFC", _without_surrogates(name))).strip(_AT_NO_END)
+    if _RESERVED.fullmatch(plain.partition(".")[0]):
+        plain = f"blob-{plain}"
     ending = f"-{unique}" if unique else ""
-    return _cut(plain, _MOST_BYTES - len(ending)).rstrip("._ ") + ending or "_"
+    return (_cut(plain, _MOST_BYTES - len(ending)).rstrip(_AT_NO_END) or "unnamed") + ending
 
 
 def _without_surrogates(name: str) -> str:

@@ -46,7 +46,7 @@ _COLUMNS = (
     _Column("Transactions", _transactions, from_width=94, figures=True),
     _Column("Revenue", _revenue, from_width=70, figures=True),
     _Column("Seconds", _seconds, from_width=94, figures=True),
-    _Column("Uploaded", lambda run, now: Text(ago(run.upload.uploaded_at, now))),
+    _Column("Uploaded", lambda run, now: Text(ago(run.upload.uploaded_at, now)), from_width=50),
     _Column("Run", lambda run, _now: Text(run.attempt_id[:SHORT_ID], style="dim")),
 )
 
