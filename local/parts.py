@@ -1,0 +1,107 @@
+"""What the local cloud consists of, and how each part is started."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping
+
+from local.errors import CloudFailed
+from local.layout import Layout
+from local.ports import Ports
+from local.processes import ROOT, PartSpec
+from local.storage import READY, SERVICES, azurite_command
+
+FUNCTIONS = "functions"
+STORAGE = "storage"
+ENTITIES = ROOT / "local" / "entities.json"
+_DRAIN_SECONDS = 13.0
+"""The Functions host waits ten seconds for calls that run."""
+
+
+def basic_parts(ports: Ports, layout: Layout, settings: Mapping[str, str]) -> list[PartSpec]:
+    """All parts but the Functions host."""
+    return [
+        PartSpec(
+            STORAGE,
+            "Storage (Azurite)",
+            f"http://127.0.0.1:{ports.blob}",
+            azurite_command(ports, layout.state_of("azurite")),
+            ready=READY,
+            times=SERVICES,
+        ),
+        PartSpec(
+            "servicebus",
+            "Service Bus",
+            f"amqp://127.0.0.1:{ports.servicebus}",
+            _python(
+                "local.servicebus",
+                "--config",
+                ENTITIES,
+                "--port",
+                ports.servicebus,
+                "--state",
+                layout.state_of("servicebus"),
+            ),
+            ready=re.compile(r"^listening on amqp", re.MULTILINE),
+        ),
+        PartSpec(
+            "batch",
+            "Batch",
+            f"http://127.0.0.1:{ports.batch}",
+            _python("local.batch", "--port", ports.batch, "--state", layout.state_of("batch"), "--pools", layout.pools),
+            grace=10.0,
+        ),
+        PartSpec(
+            "mail",
+            "Mail",
+            f"http://127.0.0.1:{ports.mail}",
+            _python(
+                "local.mail", "--smtp-port", ports.smtp, "--http-port", ports.mail, "--state", layout.state_of("mail")
+            ),
+        ),
+        PartSpec(
+            "webhooks",
+            "Webhooks",
+            f"http://127.0.0.1:{ports.webhooks}",
+            _python("local.webhooks", "--port", ports.webhooks, "--state", layout.state_of("webhooks")),
+            environment={"WEBHOOK_SECRET": settings.get("WEBHOOK_SECRETS", "").partition(",")[0]},
+        ),
+    ]
+
+
+def host_part(ports: Ports, layout: Layout) -> PartSpec:
+    """The local Functions host."""
+    state = layout.state_of("host")
+    command = _python(
+        "local.host", "--app", ROOT, "--settings", layout.settings, "--port", ports.functions, "--state", state
+    )
+    return PartSpec(FUNCTIONS, "Functions host", f"http://127.0.0.1:{ports.functions}", command, grace=_DRAIN_SECONDS)
+
+
+def core_tools_part(ports: Ports) -> PartSpec:
+    """Azure Functions Core Tools instead of our host; they read local.settings.json in the project's root.
+
+    Raises
+    ------
+    CloudFailed
+        When they are not installed.
+    """
+    tool = shutil.which("func")
+    if tool is None:
+        raise CloudFailed("Core Tools (func) are not on the path: install them, or leave --func out.")
+    return PartSpec(
+        FUNCTIONS,
+        "Functions (Core Tools)",
+        f"http://127.0.0.1:{ports.functions}",
+        [tool, "start", "--port", str(ports.functions)],
+        ready=re.compile(r"Worker process started and initialized|Host lock lease acquired"),
+        environment={"languageWorkers__python__defaultExecutablePath": sys.executable},
+        grace=_DRAIN_SECONDS,
+    )
+
+
+def _python(module: str, *arguments: object) -> list[str]:
+    return [sys.executable, "-m", module, *(os.fspath(a) if isinstance(a, os.PathLike) else str(a) for a in arguments)]
