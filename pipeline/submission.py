@@ -55,11 +55,12 @@ def submit(services: Services, upload: Upload) -> Submission:
 
 def add_task(services: Services, run: Run) -> Run:
     """Give a claimed run its task and mark it; harmless when another host does the same."""
+    submitted_at = services.clock()  # before the call: the task may have started when it returns
     key = services.batch.add_task(run.claimed_at.date(), _order(services, run))
 
     def mark(found: Run) -> Run | None:
         waiting = found.state is RunState.CLAIMED and found.attempt == run.attempt
-        return found.submitted(key, services.clock()) if waiting else None
+        return found.submitted(key, submitted_at) if waiting else None
 
     return change_run(services.ledger, run.run_id, mark)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import smtplib
 import ssl
@@ -15,6 +14,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from pipeline.notification.mailer import Mail
 from shared.clock import Clock, utcnow
+from shared.connections import is_loopback
 from shared.errors import DeliveryFailed, DeliveryRefused, SettingsError
 
 log = logging.getLogger(__name__)
@@ -53,16 +53,9 @@ def read_server(address: str) -> SmtpServer:
         raise SettingsError("EMAIL should be smtp[s]://[user:password@]host[:port][?starttls=yes].")
     security = _security(parts)
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    if user and security == "none" and not _is_loopback(host):
+    if user and security == "none" and not is_loopback(host):
         raise SettingsError("EMAIL would send a password in the clear. Use smtps://… or smtp://…?starttls=yes.")
     return SmtpServer(host, port or _PORTS[security], security, user, password)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _security(parts: SplitResult) -> Literal["none", "starttls", "tls"]:
