@@ -16,7 +16,20 @@ from shared.clock import Clock
 
 _RECORD = msgspec.json.Decoder(PoolRecord)
 _ON_RESIZE = {"requeue": Ending.REQUEUED, "terminate": Ending.ENDED}
-_KEPT_APART = frozenset({"id", "vmSize", "taskSlotsPerNode", "targetDedicatedNodes", "targetLowPriorityNodes"})
+_KEPT_APART = frozenset(
+    {
+        "id",
+        "vmSize",
+        "taskSlotsPerNode",
+        "taskSchedulingPolicy",
+        "targetDedicatedNodes",
+        "targetLowPriorityNodes",
+        "enableAutoScale",
+        "autoScaleFormula",
+        "autoScaleEvaluationInterval",
+    }
+)
+"""Properties of a new pool that have a place of their own in its record."""
 
 
 class PoolSpec(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -28,7 +41,7 @@ class PoolSpec(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     target_low_priority_nodes: int | None = None
     task_slots_per_node: int | None = None
     task_scheduling_policy: Json | None = None
-    enable_auto_scale: bool | None = None
+    enable_auto_scale: bool = False
     auto_scale_formula: str | None = None
     auto_scale_evaluation_interval: str | None = None
 
@@ -100,8 +113,9 @@ class Pools:
             fill_type=(spec.task_scheduling_policy or {}).get("nodeFillType", "spread"),
             extra={name: value for name, value in given.items() if name not in _KEPT_APART},
         )
+        record = self._put(record)
         self._bell.ring()
-        return self._put(record)
+        return record
 
     def delete(self, record: PoolRecord) -> None:
         """Remove a pool; its running tasks are requeued, and wait until there is a pool of that id again."""

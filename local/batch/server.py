@@ -13,12 +13,13 @@ from local.batch.layout import Layout
 from local.batch.pools import Pools
 from local.batch.runner import Runner
 from local.batch.runs import Bell, Runs
+from local.batch.scaling import Scaling
 from local.batch.scheduler import Scheduler
 from local.batch.tables import JobTable, TaskTable
 from local.batch.tasks import Tasks
 from shared.clock import Clock, utcnow
 
-HOUSEKEEPING_SECONDS = 5.0
+HOUSEKEEPING_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +41,16 @@ class Batch:
     jobs: Jobs
     tasks: Tasks
     pools: Pools
+    scaling: Scaling
     runs: Runs
     layout: Layout
     scheduler: Scheduler
     uploader: BlobUploader
 
     async def keep_house(self) -> None:
-        """End overdue jobs and delete old files, for ever."""
+        """End overdue jobs, scale pools and delete old files, for ever."""
         while True:
+            self.scaling.apply_due()
             self.jobs.end_overdue()
             self.tasks.remove_old_files()
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
@@ -75,6 +78,7 @@ def assemble(settings: Settings, database: Database, endpoint: str, now: Clock =
     tasks = Tasks(database, task_table, runs, bell, layout, now)
     pools = Pools(database, runs, bell, now)
     pools.declare(settings.pools)
+    scaling = Scaling(pools, job_table, task_table, now)
     uploader = BlobUploader()
     scheduler = Scheduler(
         database=database,
@@ -90,5 +94,18 @@ def assemble(settings: Settings, database: Database, endpoint: str, now: Clock =
         account={"AZ_BATCH_ACCOUNT_NAME": settings.account_name, "AZ_BATCH_ACCOUNT_URL": endpoint},
     )
     return Batch(
-        settings, endpoint, now, database, job_table, task_table, jobs, tasks, pools, runs, layout, scheduler, uploader
+        settings=settings,
+        endpoint=endpoint,
+        now=now,
+        database=database,
+        job_table=job_table,
+        task_table=task_table,
+        jobs=jobs,
+        tasks=tasks,
+        pools=pools,
+        scaling=scaling,
+        runs=runs,
+        layout=layout,
+        scheduler=scheduler,
+        uploader=uploader,
     )

@@ -96,10 +96,10 @@ def check_conditions(request: Request, etag: str) -> None:
         412 ConditionNotMet for a write, 304 for a read.
     """
     read = request.method in {"GET", "HEAD"}
-    wanted, unwanted = request.headers.get("if-match"), request.headers.get("if-none-match")
-    if wanted is not None and wanted not in {"*", etag}:
-        raise condition_not_met(read=read)
-    if unwanted is not None and unwanted in {"*", etag}:
+    # Batch writes entity tags without quotes; the SDK sends them back with quotes, as HTTP has it.
+    wanted = request.headers.get("if-match", "*").strip('"')
+    unwanted = request.headers.get("if-none-match", "").strip('"')
+    if wanted not in {"*", etag} or unwanted in {"*", etag}:
         raise condition_not_met(read=read)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import mimetypes
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -57,12 +60,22 @@ def _file(request: Request) -> Path:
     return path
 
 
+@contextmanager
+def _gone_is_not_found() -> Iterator[None]:
+    """Files may go while they are looked at: their task removes them, or the housekeeping does."""
+    try:
+        yield
+    except FileNotFoundError as gone:
+        raise not_found("FileNotFound") from gone
+
+
 async def list_files(request: Request) -> Response:
     """File - List From Task."""
-    directory = _directory(request)
-    recursive = request.query_params.get("recursive", "false").lower() == "true"
-    paths = sorted(directory.rglob("*") if recursive else directory.iterdir())
-    views = [_view(path, directory, str(request.url.replace(query=""))) for path in paths]
+    with _gone_is_not_found():
+        directory = _directory(request)
+        recursive = request.query_params.get("recursive", "false").lower() == "true"
+        paths = sorted(directory.rglob("*") if recursive else directory.iterdir())
+        views = [_view(path, directory, str(request.url.replace(query=""))) for path in paths]
     return list_of(request, "files", views, partial(matches, filter_of(request, FILE_FIELDS)))
 
 
@@ -83,18 +96,21 @@ def _view(path: Path, directory: Path, url: str) -> Json:
 
 async def head(request: Request) -> Response:
     """File - Get Properties From Task."""
-    path = _file(request)
-    return Response(None, 200, {**_headers(path, request), "Content-Length": str(path.stat().st_size)})
+    with _gone_is_not_found():
+        path = _file(request)
+        return Response(None, 200, {**_headers(path, request), "Content-Length": str(path.stat().st_size)})
 
 
 async def get(request: Request) -> Response:
     """File - Get From Task; ``ocp-range`` asks for a part, and even that is answered with 200."""
-    path = _file(request)
-    if path.is_dir():
-        raise not_found("FileNotFound")
-    start, end = _range(request.headers.get("ocp-range"), path.stat().st_size)
-    headers = {**_headers(path, request), "Content-Length": str(end - start)}
-    return StreamingResponse(_read(path, start, end), 200, headers, media_type=_content_type(path))
+    with _gone_is_not_found():
+        path = _file(request)
+        if path.is_dir():
+            raise not_found("FileNotFound")
+        start, end = _range(request.headers.get("ocp-range"), path.stat().st_size)
+        headers = {**_headers(path, request), "Content-Length": str(end - start)}
+        opened = await asyncio.to_thread(path.open, "rb")
+    return StreamingResponse(_read(opened, start, end), 200, headers, media_type=_content_type(path))
 
 
 def _range(text: str | None, size: int) -> tuple[int, int]:
@@ -110,9 +126,9 @@ def _range(text: str | None, size: int) -> tuple[int, int]:
     return start, end
 
 
-def _read(path: Path, start: int, end: int) -> Iterator[bytes]:
+def _read(opened: IO[bytes], start: int, end: int) -> Iterator[bytes]:
     """Exactly the bytes that were announced, even if the file still grows."""
-    with path.open("rb") as opened:
+    with opened:
         opened.seek(start)
         left = end - start
         while left and (chunk := opened.read(min(_CHUNK, left))):

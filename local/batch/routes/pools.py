@@ -10,8 +10,10 @@ from starlette.routing import Route
 
 from local.batch.errors import BatchError
 from local.batch.filters import NODE_COUNT_FIELDS, POOL_FIELDS, matches
+from local.batch.models import Model
 from local.batch.nodes import PoolRecord
 from local.batch.pools import PoolResize, PoolSpec
+from local.batch.scaling import check_scaling
 from local.batch.views import node_counts, pool_view
 from local.batch.web import (
     answer,
@@ -27,6 +29,13 @@ from local.batch.web import (
 )
 
 
+class AutoScale(Model, frozen=True, kw_only=True):
+    """A formula, and how often it is evaluated."""
+
+    auto_scale_formula: str | None = None
+    auto_scale_evaluation_interval: str | None = None
+
+
 def found_pool(request: Request) -> PoolRecord:
     """The pool that the path names, if the request's conditions allow the operation."""
     record = batch_of(request).pools.find(request.path_params["pool"])
@@ -37,7 +46,12 @@ def found_pool(request: Request) -> PoolRecord:
 async def create(request: Request) -> Response:
     """Pool - Add."""
     batch, given = batch_of(request), await read_json(request)
-    record = batch.pools.create(to_model(given, PoolSpec), given)
+    spec = to_model(given, PoolSpec)
+    if spec.enable_auto_scale:
+        check_scaling(spec.auto_scale_formula or "", spec.auto_scale_evaluation_interval)
+    record = batch.pools.create(spec, given)
+    if spec.enable_auto_scale:
+        batch.scaling.enable(record, spec.auto_scale_formula, spec.auto_scale_evaluation_interval)
     location = f"{batch.endpoint}/pools/{record.definition.id}"
     return done(201, etag=record.etag, modified=record.modified, location=location)
 
@@ -79,6 +93,26 @@ async def resize(request: Request) -> Response:
     return done(202, etag=record.etag, modified=record.modified)
 
 
+async def enable_auto_scale(request: Request) -> Response:
+    """Pool - Enable Auto Scale."""
+    wanted = to_model(await read_json(request), AutoScale)
+    record = found_pool(request)
+    batch_of(request).scaling.enable(record, wanted.auto_scale_formula, wanted.auto_scale_evaluation_interval)
+    return done(200)
+
+
+async def disable_auto_scale(request: Request) -> Response:
+    """Pool - Disable Auto Scale."""
+    batch_of(request).scaling.disable(found_pool(request))
+    return done(200)
+
+
+async def evaluate_auto_scale(request: Request) -> Response:
+    """Pool - Evaluate Auto Scale."""
+    wanted = to_model(await read_json(request), AutoScale)
+    return answer(batch_of(request).scaling.evaluate(found_pool(request), wanted.auto_scale_formula or ""))
+
+
 async def counts(request: Request) -> Response:
     """Account - List Pool Node Counts."""
     batch = batch_of(request)
@@ -94,5 +128,8 @@ ROUTES = [
     Route(_POOL, get, methods=["GET"]),
     Route(_POOL, delete, methods=["DELETE"]),
     Route(_POOL + "/resize", resize, methods=["POST"]),
+    Route(_POOL + "/enableautoscale", enable_auto_scale, methods=["POST"]),
+    Route(_POOL + "/disableautoscale", disable_auto_scale, methods=["POST"]),
+    Route(_POOL + "/evaluateautoscale", evaluate_auto_scale, methods=["POST"]),
     Route("/nodecounts", counts, methods=["GET"]),
 ]
