@@ -12,8 +12,7 @@ from worker.model import Rejected
 from worker.money import BEYOND, Number, whole_number
 from worker.syntax import ANY_BLANK, BLANK_IN_LINE, Fault, check_value
 
-_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
-"""Ends at the end of the text too: else a string that never ends would be tried anew at each of its quotes."""
+_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _ALL_SQUARE = bytes.maketrans(b"{}", b"[]")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -53,13 +52,16 @@ def clean(text: str) -> str:
     return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
 
 
-def may_be_too_deep(text: str) -> bool:
-    """Tell quickly whether brackets nest deeper than `DEEPEST`, or do not match.
+def too_deep(text: str, begin: int, end: int, levels: int) -> bool:
+    """Tell quickly whether the valid JSON value between two positions has more than so many levels.
 
-    With the strings gone, each round of taking out all empty pairs takes out exactly the innermost level.
+    Few brackets cannot nest deep. Else, with the strings gone, each round of taking out all empty pairs takes out
+    exactly the innermost level.
     """
-    brackets = _STRINGS.sub(b"", text.encode()).translate(_ALL_SQUARE, _NO_BRACKETS)
-    for _ in range(DEEPEST):
+    if text.count("[", begin, end) + text.count("{", begin, end) <= levels:
+        return False
+    brackets = _STRINGS.sub(b"", text[begin:end].encode()).translate(_ALL_SQUARE, _NO_BRACKETS)
+    for _ in range(levels):
         brackets = brackets.replace(b"[]", b"")
     return bool(brackets)
 
@@ -79,7 +81,6 @@ class _Reader:
         self.position = 1 if text.startswith("\ufeff") else 0
         self.max_record_bytes = max_record_bytes
         self.records = records
-        self.checks_first = may_be_too_deep(text)
 
     def file(self) -> Header:
         self._blank()
@@ -177,11 +178,14 @@ class _Reader:
 
     def _value(self, levels: int, blank: re.Pattern[str] = ANY_BLANK) -> object:
         begin = self.position
-        if self.checks_first:
-            check_value(self.text, begin, levels, blank)
         try:
             value, self.position = _decoder.raw_decode(self.text, begin)
-        except ValueError:
+        except (ValueError, RecursionError):
+            self._refuse(levels, blank)
+        if isinstance(value, Number):
+            check_value(self.text, begin, levels, blank)  # of "1.x" the decoder takes the 1, and leaves ".x" to us
+        if too_deep(self.text, begin, self.position, levels):
+            self.position = begin
             self._refuse(levels, blank)
         if blank is BLANK_IN_LINE and "\n" in self.text[begin : self.position]:
             raise Fault("malformed_json", self.text.index("\n", begin), "the rest of the transaction on the same line")
