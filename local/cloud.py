@@ -142,10 +142,11 @@ class Cloud:
 
     def _await(self, *names: str) -> None:
         deadline = time.monotonic() + _START_SECONDS
-        late = [self.parts[name] for name in names]
-        while late := [part for part in late if not part.is_ready()]:
+        while late := {name for name, part in self.parts.items() if name not in self._away and not part.is_ready()}:
+            if late.isdisjoint(names):
+                return
             if time.monotonic() > deadline:
-                raise late[0].failed(f"was not ready within {_START_SECONDS:.0f} s")
+                raise self.parts[late.pop()].failed(f"was not ready within {_START_SECONDS:.0f} s")
             time.sleep(_STEP)
 
     def _write_files(self) -> None:

@@ -25,7 +25,7 @@ from local.host.waiting import backoff
 from shared.clock import utcnow
 
 log = logging.getLogger("host")
-_IDLE_SECONDS = 1.0
+_IDLE_SECONDS = 0.5
 _BUSY_SECONDS = 0.2
 """How long to wait for messages while calls run: as long a finished call waits to be settled, at most."""
 _LOST = (MessageLockLostError, MessageAlreadySettled)
