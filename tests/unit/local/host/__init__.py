@@ -1,0 +1,1 @@
+"""Rules of the local Functions host."""

@@ -1,0 +1,1 @@
+"""The local mail server's reading and showing of mails."""

@@ -1,0 +1,1 @@
+"""The local webhook receiver's check of signatures."""
