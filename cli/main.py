@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from cli.demo.command import demo
 from cli.download import download
 from cli.generate import generate
 from cli.process import process
@@ -55,6 +56,7 @@ app = typer.Typer(
 )
 _FILES, _RUNS, _TRY = "Files", "Runs", "Try it"
 for _function, _panel in (
+    (demo, _TRY),
     (generate, _FILES),
     (process, _FILES),
     (upload, _FILES),
@@ -90,11 +92,12 @@ def main(
 
 
 def run() -> None:
-    """The entry point: speaks any encoding, and lets SIGTERM end a command as tidily as Ctrl-C does."""
+    """The entry point: speaks any encoding, and lets SIGTERM and SIGHUP end a command as tidily as Ctrl-C does."""
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal's encoding cannot show must not end the command.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    signal.signal(signal.SIGTERM, _interrupted)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupted)
     app()
 
 

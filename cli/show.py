@@ -16,6 +16,7 @@ from cli.documents import RunDocument, run_document
 from cli.find import find_run
 from cli.output import state_text
 from cli.steps import steps_table
+from cli.table import SHORT_ID
 from cli.text import counted, grouped, money, shown, size
 from shared.runs import Run
 
@@ -98,7 +99,7 @@ def _places(run: Run, document: RunDocument) -> Table:
         table.add_row("report", Text(shown(f"{document.report.container}/{document.report.name}")))
     table.add_row("logs", Text(shown(f"{document.logs.container}/{document.logs.name}")))
     if run.outcome:
-        table.add_row("get it", f"batchjson download {run.run_id}")
+        table.add_row("get it", f"batchjson download {run.run_id[:SHORT_ID]}")
     return table
 
 
