@@ -1,0 +1,1 @@
+"""The local cloud's parts, each with real neighbours."""
