@@ -47,6 +47,7 @@ log = logging.getLogger(__name__)
 
 _MIN_MAX_FRAME_SIZE: Final = 512
 _CHANNEL_MAX: Final = 255
+_SHORTEST_BEAT: Final = 0.01
 _SYMBOLS: Final = 0xB3
 _MECHANISMS: Final = Array(_SYMBOLS, (Symbol("ANONYMOUS"), Symbol("EXTERNAL"), Symbol("MSSBCBS"), Symbol("PLAIN")))
 _CONTAINER: Final = "local-servicebus"
@@ -202,7 +203,7 @@ class Connection(asyncio.Protocol):
         self._send_open()
         if body.idle_time_out:
             # Twice as often as needed, so that one late heartbeat does no harm (specification 2.4.5).
-            self._beat(body.idle_time_out / 1000 / 2)
+            self._beat(max(body.idle_time_out / 1000 / 2, _SHORTEST_BEAT))
 
     def _send_open(self) -> None:
         self._phase = _Phase.OPEN
