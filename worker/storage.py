@@ -13,8 +13,6 @@ from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
     HttpResponseError,
-    ResourceModifiedError,
-    ResourceNotFoundError,
 )
 from azure.storage.blob import BlobClient, BlobServiceClient, ContentSettings
 
@@ -27,7 +25,6 @@ TRIES = 6
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 16.0
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
-_FORBIDDEN = frozenset({401, 403})
 _ONCE: dict[str, Any] = {"retry_total": 0}
 """The SDK's own retries begin at 15 seconds; ours know what may be repeated."""
 
@@ -117,15 +114,15 @@ def translate(problem: AzureError) -> BatchJsonError:
     status = problem.status_code if isinstance(problem, HttpResponseError) else None
     told = f"storage answered {status or type(problem).__name__} {getattr(problem, 'error_code', None) or ''}".strip()
     match problem:
-        case ResourceModifiedError():
-            return BlobOverwritten(told)
-        case ResourceNotFoundError():
-            return BlobGone(told)
         case ClientAuthenticationError():
             return AccessDenied(told)
-        case HttpResponseError() if status in _FORBIDDEN:
+        case HttpResponseError(status_code=401 | 403):
             return AccessDenied(told)
-        case HttpResponseError() if status is not None and status not in _TRANSIENT:
+        case HttpResponseError(status_code=404):
+            return BlobGone(told)
+        case HttpResponseError(status_code=412):
+            return BlobOverwritten(told)
+        case HttpResponseError(status_code=int(refused)) if refused not in _TRANSIENT:
             return RequestRefused(told)
         case _:
             return ServiceUnavailable(told)
