@@ -19,7 +19,7 @@ def line(**fields: Any) -> dict[str, Any]:
     return {**valid, "subtotal": 10, **fields}
 
 
-def transaction(identity: str = "T1", **fields: Any) -> dict[str, Any]:
+def transaction(identity: Any = "T1", /, **fields: Any) -> dict[str, Any]:
     """A valid transaction of 11.50, with some fields replaced."""
     return {
         "transaction_id": identity,

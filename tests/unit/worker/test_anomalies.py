@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from fractions import Fraction
 from itertools import combinations
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.unit.worker.files import analysed, batch, line, transaction
 from worker.figures.anomalies import Anomalies
+from worker.figures.consistency import InconsistentAmount
 from worker.figures.high_value import deviates
 from worker.figures.patterns import most_within
 from worker.times import MINUTE
@@ -62,7 +64,7 @@ def test_reason_tells_who_is_far_above_the_mean() -> None:
     """Above mean + 3 standard deviations is said so; else it is the percentile."""
     totals = [1] * 95 + [2] * 4 + [100]
     found = anomalies(*(transaction(str(place), total=total) for place, total in enumerate(totals)))
-    assert [(high.total, high.reason) for high in found.high_value_transactions] == [
+    assert [(int(high.total), high.reason) for high in found.high_value_transactions] == [
         (100, "Exceeds mean + 3 standard deviations"),
         *[(2, "Exceeds 95th percentile")] * 4,
     ]
@@ -242,7 +244,9 @@ def test_transaction_is_listed_once_by_its_largest_difference() -> None:
     assert found.inconsistent_amounts_count == 61
     assert len(found.inconsistent_amounts) == 50
     first, second = found.inconsistent_amounts[:2]
-    assert (first.transaction_id, first.field, first.expected, first.actual) == ("both", "total", Fraction(43, 2), 99)
+    assert first == InconsistentAmount(
+        transaction_id="both", field="total", expected=Decimal("21.50"), actual=Decimal(99)
+    )
     assert second.transaction_id == "s00"
 
 
