@@ -83,20 +83,15 @@ class Output:
             sys.stdout.write(msgspec.json.format(_encoder.encode(document), indent=2).decode() + "\n")
 
     def say(self, message: RenderableType, style: str | None = None) -> None:
-        """Tell how things are going."""
+        """Tell how things are going. Lines are left whole, so that a path or a command can be copied."""
         if not self.quiet:
-            self.err.print(message, style=style)
-
-    def warn(self, message: str) -> None:
-        """Tell of something that a person should look at."""
-        if not self.quiet:
-            self.err.print(Text.assemble(("warning: ", "bold yellow"), message))
+            self.err.print(message, style=style, soft_wrap=True)
 
     def fail(self, reason: str, fix: str | None = None, next_command: str | None = None) -> None:
         """Tell why the command ends, what to do about it, and what to try next. Quiet does not silence this."""
-        self.err.print(Text.assemble(("error: ", "bold red"), reason))
+        self.err.print(Text.assemble(("error: ", "bold red"), reason), soft_wrap=True)
         if fix:
-            self.err.print(Text.assemble(("  fix: ", "bold"), fix))
+            self.err.print(Text.assemble(("  fix: ", "bold"), fix), soft_wrap=True)
         if next_command:
             self.err.print(Text.assemble((" next: ", "bold"), next_command), soft_wrap=True)
 

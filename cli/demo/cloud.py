@@ -21,6 +21,8 @@ _STEP = 0.05
 _END_SECONDS = 45.0
 """The Functions host may finish what it does; the other parts follow."""
 _LAST_LINES = 8
+_PROGRESS = "… "
+"""How the lines begin by which it tells of its progress."""
 
 
 class _Announcement(msgspec.Struct):
@@ -67,7 +69,7 @@ class LocalCloud:
             )
         while not (document := self._announced.read_bytes()).endswith(b"\n"):
             if self._process.poll() is not None:
-                raise CommandFailed(f"The local cloud did not start:\n{self._last_words()}", fix="make setup")
+                raise CommandFailed(f"The local cloud did not start:\n{self.complaint()}")
             time.sleep(_STEP)
         self.addresses = msgspec.json.decode(document, type=_Announcement).addresses
 
@@ -80,7 +82,7 @@ class LocalCloud:
             When it has ended by itself: one of its parts broke down.
         """
         if self._process and self._process.poll() is not None:
-            raise CommandFailed(f"The local cloud broke down:\n{self._last_words()}")
+            raise CommandFailed(f"The local cloud broke down:\n{self.complaint()}")
 
     def end(self) -> None:
         """End it and wait until nothing of it runs. A second Ctrl-C does not interrupt this."""
@@ -103,9 +105,12 @@ class LocalCloud:
     def _said(self) -> Path:
         return self.logs / "up.log"
 
-    def _last_words(self) -> str:
+    def complaint(self) -> str:
+        """What it said before it ended by itself; "" when it had nothing to complain of."""
+        if not self._said.exists():
+            return ""
         lines = self._said.read_text(encoding="utf-8", errors="replace").splitlines()
-        return "\n".join(shown(line) for line in lines[-_LAST_LINES:])
+        return "\n".join(shown(line) for line in lines[-_LAST_LINES:] if not line.startswith(_PROGRESS))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.common import ROOT, Invocation, local_command
+from cli.common import ROOT, Invocation, explain, local_command
 from cli.demo.checks import Check, verify
 from cli.demo.cloud import LocalCloud
 from cli.demo.evidence import Evidence, gather, process_locally
@@ -26,7 +26,9 @@ from cli.demo.progress import shown_live
 from cli.documents import run_document
 from cli.errors import CommandFailed
 from cli.output import Output
+from cli.parts import run_part
 from cli.text import counted, duration, shown
+from shared.errors import BatchJsonError
 
 if TYPE_CHECKING:
     from pipeline.services import Services
@@ -36,6 +38,7 @@ KEPT = ROOT / ".local" / "demo"
 FAILED_LOGS = ROOT / ".local" / "demo-logs"
 """Where the logs of the last demo that failed are kept."""
 _MOST_SECONDS = 180.0
+_STATUS_SECONDS = 20.0
 
 
 class _TimeUp(Exception):
@@ -119,9 +122,23 @@ def _report(demo: _Demo, services: Services, found: Evidence, checks: list[Check
 @contextmanager
 def _place(*, keep: bool) -> Iterator[tuple[Path, Path]]:
     """The folder of the cloud's state, and one for the demo's own files; what is temporary goes in the end."""
+    if keep:
+        _make_room()
     with tempfile.TemporaryDirectory(prefix="batchjson-demo-", ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary)
         yield (KEPT if keep else folder / "cloud"), folder
+
+
+def _make_room() -> None:
+    """Remove what an earlier demo left behind, unless its cloud still runs."""
+    status = run_part("local", ["status", "--json", "--state", str(KEPT)], timeout=_STATUS_SECONDS)
+    if status.exit_code == 0:
+        raise CommandFailed(
+            "The cloud of an earlier demo still runs.",
+            fix="End it first, or run the demo without --keep.",
+            next_command=f"python -m local down --state {shown(str(KEPT))}",
+        )
+    shutil.rmtree(KEPT, ignore_errors=True)
 
 
 @contextmanager
@@ -140,19 +157,20 @@ def _ended(demo: _Demo, *, keep: bool) -> Iterator[None]:
 
 
 def _explained(problem: BaseException, demo: _Demo) -> BaseException:
-    """Say where the logs are, and after the time limit what was still missing."""
+    """Say what the cloud itself had to say, where the logs are, and after the time limit what was still missing."""
     kept = _keep_logs(demo.cloud)
     fix = f"Look into the logs: {shown(str(kept))}" if kept else None
+    words = demo.cloud.complaint()
     match problem:
         case _TimeUp():
             missing = still_missing(demo.travellers) or ["the start of the local cloud"]
-            reason = f"The demo did not end within {_MOST_SECONDS:.0f} s. Still missing:"
-            return CommandFailed("\n".join([reason, *(f"  {each}" for each in missing)]), fix=fix)
+            lines = [f"The demo did not end within {_MOST_SECONDS:.0f} s. Still missing:", *missing]
+            return CommandFailed("\n  ".join(lines), fix=fix)
         case CommandFailed():
             return CommandFailed(problem.reason, fix=problem.fix or fix, next_command=problem.next_command)
+        case BatchJsonError():
+            return CommandFailed("\n".join(filter(None, (words, explain(problem).reason))), fix=fix)
         case _:
-            if fix:
-                demo.output.say(fix)
             return problem
 
 

@@ -109,7 +109,7 @@ def gather(
     ours = {traveller.run_id for traveller in travellers}
     runs = [services.ledger.get(traveller.run_id) for traveller in travellers]
     events = [event for event in services.bus.peek_events(AUDIT, _MOST_EVENTS) if event.data.run_id in ours]
-    reports = {run.run_id: report for run in runs if (report := _report(services, run)) is not None}
+    reports = {str(run.run_id): report for run in runs if (report := _report(services, run)) is not None}
     harm = [found for place in places for found in place.rglob(TRACE_OF_HARM)]
     with httpx.Client(timeout=_ANSWER_SECONDS, trust_env=False) as client:
         mails = _mails(client, cloud.addresses["mail"])

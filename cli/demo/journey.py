@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 STOPS = ("uploaded", "claimed", "submitted", "running", "settled", "published", "mailed", "webhook")
 """The steps that a demo shows, in their order."""
-_STEP = 0.1
+_STEP = 0.25
 
 
 @dataclass(slots=True)

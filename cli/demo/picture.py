@@ -25,7 +25,7 @@ _NARROW = 70
 
 def results(travellers: list[Traveller], found: Evidence, width: int) -> Iterator[RenderableType]:
     """Runs, steps, one report, events, mails, webhook calls."""
-    yield from _section("Runs", _runs(travellers, width))
+    yield from _section("Runs, with the seconds from upload to the last notification", _runs(travellers, width))
     yield from _section("How long each step took", _steps(travellers))
     first = travellers[0]
     if report := found.reports.get(first.run_id):
@@ -74,9 +74,8 @@ def _runs(travellers: list[Traveller], width: int) -> Table:
 def _steps(travellers: list[Traveller]) -> Table:
     table = _table("Step", "Fastest", "Median", "Slowest", right=("Fastest", "Median", "Slowest"))
     for stop in STOPS[1:]:
-        spans = [
-            step.after for traveller in travellers if (step := traveller.steps.get(stop)) and step.after is not None
-        ]
+        made = [step for traveller in travellers if (step := traveller.steps.get(stop))]
+        spans = [step.after for step in made if step.after is not None]
         if spans:
             table.add_row(stop, *(duration(span) for span in (min(spans), median(spans), max(spans))))
     return table
