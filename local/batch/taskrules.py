@@ -6,12 +6,16 @@ import msgspec
 
 from local.batch.changes import fresh_execution, new_etag
 from local.batch.durations import parse_duration
-from local.batch.errors import BatchError, conflict, invalid_property
+from local.batch.errors import BatchError, conflict, invalid_property, not_implemented
 from local.batch.ids import check_id, id_key
 from local.batch.models import Dependencies, Job, JobState, Task, TaskConstraints, TaskSpec, TaskState
 
 UNLIMITED = "P10675199DT2H48M5.4775807S"
 """How Batch writes "no limit": the longest duration of .NET."""
+LONGEST_ID_LIST = 64_000
+"""Characters in the ids that a task depends on: "Batch Status and Error Codes", TaskDependencyListTooLong."""
+MOST_IN_RANGES = 100_000
+"""Tasks in the ranges that a task depends on; a bound of the local Batch, which counts them through."""
 RETENTION = "P7D"
 """How long files are kept when a task does not say: REST reference, ``retentionTime``."""
 
@@ -83,9 +87,22 @@ def check_task(spec: TaskSpec, job: Job) -> None:
         raise invalid_property("requiredSlots", spec.required_slots, "A task requires at least one slot.")
     if not spec.command_line.strip() and spec.container_settings is None:
         raise invalid_property("commandLine", spec.command_line, "Only a container task may leave it empty.")
-    if spec.depends_on is not None and not job.uses_task_dependencies:
+    if spec.depends_on is not None:
+        _check_dependencies(spec.depends_on, job)
+
+
+def _check_dependencies(depends_on: Dependencies, job: Job) -> None:
+    if not job.uses_task_dependencies:
         message = "The job did not specify that it would use task dependencies."
         raise BatchError(400, "TaskDependenciesNotSpecifiedOnJob", message)
+    if sum(map(len, depends_on.task_ids or ())) > LONGEST_ID_LIST:
+        message = "The list of tasks that the task depends on is too long to be stored."
+        raise BatchError(400, "TaskDependencyListTooLong", message)
+    sizes = [span.end - span.start + 1 for span in depends_on.task_id_ranges or ()]
+    if any(size < 1 for size in sizes):
+        raise invalid_property("taskIdRanges", depends_on.task_id_ranges, "A range ends before it starts.")
+    if sum(sizes) > MOST_IN_RANGES:
+        raise not_implemented(f"dependencies on more than {MOST_IN_RANGES} tasks")
 
 
 def check_constraints(constraints: TaskConstraints | None) -> None:
