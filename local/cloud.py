@@ -81,7 +81,11 @@ class Cloud:
         self._await(part)
 
     def kill(self, part: str) -> None:
-        """Kill a part at once, as a crash would; `restart` brings it back."""
+        """Kill a part at once, as a crash would; `restart` brings it back.
+
+        Storage forgets the last seconds then, which Azure's would not: Azurite writes its index to disk every five
+        seconds and when it is asked to end.
+        """
         self._away.add(part)
         self.parts[part].kill()
         self.parts[part].end()
