@@ -65,7 +65,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
-_decoder = msgspec.json.Decoder(Outcome)
+_decoder = msgspec.json.Decoder(Outcome)  # made once, at import: see docs/adr/0005
 
 
 def encode_outcome(outcome: Outcome) -> bytes:

@@ -75,13 +75,16 @@ class TaskParameters(msgspec.Struct, frozen=True, kw_only=True):
                 size=int(environment["BATCHJSON_SIZE"]),
                 output_container=environment["BATCHJSON_OUTPUT_CONTAINER"],
                 output_prefix=_unquoted(environment["BATCHJSON_OUTPUT_PREFIX"]),
-                limits=msgspec.json.decode(environment["BATCHJSON_LIMITS"], type=Limits),
+                limits=_limits.decode(environment["BATCHJSON_LIMITS"]),
                 traceparent=environment.get("TRACEPARENT", ""),
             )
         except KeyError as missing:
             raise InvalidDocument(f"The environment variable {missing.args[0]} is missing.") from missing
         except (ValueError, msgspec.MsgspecError) as problem:
             raise InvalidDocument(f"The task's environment cannot be read: {problem}") from problem
+
+
+_limits = msgspec.json.Decoder(Limits)  # made once, at import: see docs/adr/0005
 
 
 def _quoted(text: str) -> str:

@@ -61,3 +61,22 @@ def test_what_goes_to_azure_is_what_the_app_needs() -> None:
         assert folder in ignored
     for needed in ("shared", "pipeline", "dashboard", "function_app.py", "host.json", "requirements.txt"):
         assert needed not in ignored
+
+
+def test_decoders_are_made_at_import() -> None:
+    """Two threads that decode a nested msgspec type for the first time crash the process (docs/adr/0005)."""
+    found = [
+        f"{file.relative_to(ROOT)}:{call.lineno}"
+        for folder in ("shared", "pipeline")
+        for file in (ROOT / folder).rglob("*.py")
+        for call in calls_in_functions(file)
+        if ast.unparse(call.func) in {"msgspec.json.decode", "msgspec.convert", "msgspec.json.Decoder"}
+    ]
+    assert found == []
+
+
+def calls_in_functions(file: Path) -> Iterator[ast.Call]:
+    """Every call that is made when a function runs, not at import."""
+    for function in ast.walk(ast.parse(file.read_text())):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield from (node for node in ast.walk(function) if isinstance(node, ast.Call))
