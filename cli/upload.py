@@ -78,15 +78,16 @@ def collect(paths: list[Path], prefix: str) -> tuple[list[Source], list[Path]]:
     Raises
     ------
     CommandFailed
-        When two files would become one blob.
+        When two files would become one blob, or the prefix cannot be part of a name.
     """
+    folder = _read_prefix(prefix)
     taken: dict[str, Source] = {}
     skipped = []
     for path, name in _files(paths):
         if not name.lower().endswith(INPUT_SUFFIXES):
             skipped.append(path)
             continue
-        source = Source(path, f"{prefix.strip('/')}/{name}" if prefix.strip("/") else name, path.stat().st_size)
+        source = Source(path, folder + name, path.stat().st_size)
         other = taken.setdefault(source.name, source)
         if other.path.resolve() != path.resolve():
             raise CommandFailed(
@@ -94,6 +95,14 @@ def collect(paths: list[Path], prefix: str) -> tuple[list[Source], list[Path]]:
                 fix="Upload them one after the other, with different --prefix.", exit_code=ExitCode.USAGE,
             )  # fmt: skip
     return list(taken.values()), skipped
+
+
+def _read_prefix(prefix: str) -> str:
+    segments = [segment for segment in prefix.split("/") if segment]
+    if {".", ".."} & set(segments):
+        # URLs resolve such segments, so that the request no longer is what was signed.
+        raise CommandFailed("A prefix cannot have . or .. as a folder.", exit_code=ExitCode.USAGE)
+    return "".join(f"{segment}/" for segment in segments)
 
 
 def _files(paths: list[Path]) -> Iterator[tuple[Path, str]]:

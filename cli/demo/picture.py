@@ -19,8 +19,10 @@ from cli.report import read_report, report_summary
 from cli.text import counted, duration, grouped, money, shorten, shown
 
 _MAIL_LINES = 14
-_OTHER_COLUMNS = 46
 _NARROW = 70
+_WIDE_FIGURES, _NARROW_FIGURES = 55, 46
+"""Columns that everything but the file's name takes."""
+_NARROWEST_NAME = 12
 
 
 def results(travellers: list[Traveller], found: Evidence, width: int) -> Iterator[RenderableType]:
@@ -48,27 +50,28 @@ def _table(*headings: str, right: tuple[str, ...] = ()) -> Table:
 
 
 def _runs(travellers: list[Traveller], width: int) -> Table:
-    headings = ["State", "File", "Valid", "Revenue", "Seconds"]
-    if width >= _NARROW:
-        headings.insert(3, "Invalid")
-    table = _table(*headings, right=("Valid", "Invalid", "Revenue", "Seconds"))
+    wide = width >= _NARROW
+    figures = ("Valid", "Invalid", "Revenue", "Seconds") if wide else ("Valid", "Revenue", "Seconds")
+    table = _table("State", "File", *figures, right=figures)
+    room = max(_NARROWEST_NAME, width - (_WIDE_FIGURES if wide else _NARROW_FIGURES))
     for traveller in travellers:
-        outcome = traveller.run.outcome if traveller.run else None
-        if traveller.run is None or outcome is None:
-            continue
-        counts, seconds = outcome.counts, traveller.seconds()
-        good = outcome.status == "succeeded"
-        row: list[RenderableType] = [
-            state_text(traveller.run.state),
-            Text(shorten(shown(traveller.file.name), max(12, width - _OTHER_COLUMNS - (9 if width >= _NARROW else 0)))),
-            grouped(counts.valid_transactions) if good else "",
-            money(outcome.total_revenue) if good else "",
-            "" if seconds is None else f"{seconds:.1f}",
-        ]
-        if width >= _NARROW:
-            row.insert(3, grouped(counts.invalid_transactions) if good else "")
-        table.add_row(*row)
+        if traveller.run:
+            cells = _figures(traveller)
+            name = Text(shorten(shown(traveller.file.name), room))
+            table.add_row(state_text(traveller.run.state), name, *(cells[heading] for heading in figures))
     return table
+
+
+def _figures(traveller: Traveller) -> dict[str, str]:
+    outcome = traveller.run.outcome if traveller.run else None
+    good = outcome is not None and outcome.status == "succeeded"
+    seconds = traveller.seconds()
+    return {
+        "Valid": grouped(outcome.counts.valid_transactions) if outcome and good else "",
+        "Invalid": grouped(outcome.counts.invalid_transactions) if outcome and good else "",
+        "Revenue": money(outcome.total_revenue) if outcome and good else "",
+        "Seconds": "" if seconds is None else f"{seconds:.1f}",
+    }
 
 
 def _steps(travellers: list[Traveller]) -> Table:
@@ -84,7 +87,7 @@ def _steps(travellers: list[Traveller]) -> Table:
 def _events(found: Evidence, width: int) -> Table:
     table = _table("", "", "")
     for event in found.events:
-        table.add_row(event.id[:8], event.type, Text(shorten(shown(event.subject), max(12, width - 44))))
+        table.add_row(event.id[:8], event.type, Text(shorten(shown(event.subject), max(_NARROWEST_NAME, width - 44))))
     return table
 
 

@@ -85,6 +85,14 @@ def test_two_files_for_one_blob_are_refused_before_anything_is_sent(cloud: Cloud
     assert not names_in(cloud)
 
 
+@pytest.mark.parametrize("prefix", ["..", "a/../b", "./a"])
+def test_a_prefix_that_a_url_would_resolve_is_refused(cloud: Cloud, folder: Path, prefix: str) -> None:
+    """Storage could not tell such a name from another one."""
+    write(folder, "a.json")
+    assert cloud.invoke("upload", "a.json", "--prefix", prefix).code == 2
+    assert not names_in(cloud)
+
+
 def test_the_same_file_named_twice_is_sent_once(cloud: Cloud, folder: Path) -> None:
     """Naming a file and its folder is no mistake."""
     write(folder, "x/a.json")
