@@ -70,12 +70,14 @@ class SaleSource:
 
     def sales(self, count: int, first_day: date, days: int) -> Iterator[Sale]:
         """Yield `count` sales, in the order of time but for bursts, which overlap their neighbours."""
-        due = Spread(self.rng, self.anomalies)
+        due, waiting = Spread(self.rng, self.anomalies), 0
         for index, moment in enumerate(moments(self.rng, count, first_day, days)):
             sale = self._sale(index, moment)
+            waiting += due.hit(index)
             if self._burst:
                 self._continue_burst(self._burst, sale)
-            elif due.hit(index):
+            elif waiting:
+                waiting -= 1
                 self._plant(sale)
             yield sale
 

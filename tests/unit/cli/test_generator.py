@@ -119,6 +119,13 @@ def test_every_kind_of_anomaly_is_planted() -> None:
     assert any(five_within_ten_minutes(customer_times(records)))
 
 
+def test_anomalies_that_fall_into_a_burst_are_planted_after_it() -> None:
+    """The rate is kept over a long file, though bursts take several transactions each."""
+    stream = RecordStream(replace(RECIPE, count=20_000, anomalies=0.05))
+    assert sum(1 for _ in stream) == 20_000
+    assert sum(stream.anomalies.values()) == pytest.approx(1_000, abs=3)
+
+
 def customer_times(records: Records) -> dict[str, list[datetime]]:
     times: dict[str, list[datetime]] = {}
     for record in records:
