@@ -19,6 +19,8 @@ from shared.errors import SettingsError
 from shared.task import Limits
 
 CONNECTIONS = ("STORAGE", "SERVICEBUS", "BATCH", "EMAIL")
+HOST_STORAGE = "AzureWebJobsStorage"
+_KEY = re.compile(r"(?:AccountKey|SharedAccessKey|SharedAccessSignature)=", re.IGNORECASE)
 REQUIRED_CONNECTIONS = ("STORAGE", "SERVICEBUS", "BATCH")
 
 
@@ -177,6 +179,7 @@ class Settings:
         values = {spec.name.lower(): _read(spec, environment, problems) for spec in SPECS}
         connections = {name: found for name in CONNECTIONS if (found := _connect(name, environment, problems))}
         problems += _contradictions(values, connections)
+        problems += _keys_in_azure(environment)
         if problems:
             raise SettingsError("The settings cannot be used:\n" + "\n".join(f"  - {problem}" for problem in problems))
         return cls(**values, connections=connections, in_azure=runs_in_azure(environment))
@@ -248,3 +251,15 @@ def _contradictions(values: Mapping[str, Any], connections: Mapping[str, Connect
     if values["webhook_url"] and not values["webhook_secrets"]:
         problems.append("WEBHOOK_SECRETS is missing, though WEBHOOK_URL is set.")
     return problems
+
+
+def _keys_in_azure(environment: Mapping[str, str]) -> list[str]:
+    """Any setting at all that holds a key of storage or Service Bus, our connections (told of already) left out."""
+    if not runs_in_azure(environment):
+        return []
+    others = ((name, value) for name, value in environment.items() if name not in CONNECTIONS)
+    return [
+        f"{name} holds a key. In Azure, use managed identity: {name}__…"
+        for name, value in others
+        if _KEY.search(value) or (name == HOST_STORAGE and value)
+    ]

@@ -63,6 +63,8 @@ def test_identity_settings_of_azure_are_taken() -> None:
         ("SERVICEBUS", "Endpoint=sb://127.0.0.1;SharedAccessKeyName=n;SharedAccessKey=k;UseDevelopmentEmulator=true"),
         ("BATCH", "AccountEndpoint=http://127.0.0.1:1;AccountName=a;AccountKey=a2V5"),
         ("EMAIL", "smtp://user:secret@mail.example"),
+        ("AzureWebJobsStorage", "UseDevelopmentStorage=true"),
+        ("WHATEVER", "Endpoint=sb://x.servicebus.windows.net/;SharedAccessKeyName=n;SharedAccessKey=c2VjcmV0"),
     ],
 )
 def test_key_in_azure_is_refused_at_start(name: str, value: str) -> None:
