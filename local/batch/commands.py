@@ -83,8 +83,8 @@ def _places(job: Job, task: Task, node: TaskNode, layout: Layout) -> dict[str, s
         "AZ_BATCH_NODE_ID": node.node_id,
         "AZ_BATCH_NODE_IS_DEDICATED": "true",
         "AZ_BATCH_NODE_ROOT_DIR": str(root),
-        "AZ_BATCH_NODE_SHARED_DIR": str(root / "shared"),
-        "AZ_BATCH_NODE_STARTUP_DIR": str(root / "startup"),
+        "AZ_BATCH_NODE_SHARED_DIR": str(layout.shared(node.node_id)),
+        "AZ_BATCH_NODE_STARTUP_DIR": str(layout.startup(node.node_id)),
         "AZ_BATCH_TASK_DIR": str(directory.path),
         "AZ_BATCH_TASK_WORKING_DIR": str(directory.working),
     }

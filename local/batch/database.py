@@ -10,12 +10,14 @@ from __future__ import annotations
 import fcntl
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import IO
 
 from local.batch.config import ConfigError
 
+_VERSION = 1
+"""Counts up with every change of the schema or of the documents in it."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
     key INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -71,12 +73,12 @@ class Database:
     def __init__(self, directory: Path) -> None:
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            self._lock = _lock(directory / "lock")
-            self._connection = sqlite3.connect(directory / "batch.sqlite", isolation_level=None)
+            with ExitStack() as opened:
+                self._lock = opened.enter_context(_lock(directory / "lock"))
+                self._connection = _open(directory / "batch.sqlite")
+                opened.pop_all()
         except (OSError, sqlite3.Error) as problem:
             raise ConfigError(f"The state directory {directory} cannot be used: {problem}") from problem
-        self._connection.row_factory = sqlite3.Row
-        self._connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _SCHEMA)
 
     def close(self) -> None:
         """Close the file and let others have it."""
@@ -100,6 +102,19 @@ class Database:
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    with ExitStack() as opened:
+        connection = opened.enter_context(closing(sqlite3.connect(path, isolation_level=None)))
+        connection.row_factory = sqlite3.Row
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version not in {0, _VERSION}:
+            raise ConfigError(f"{path} was written by another version of the local Batch: delete it to start anew.")
+        connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _SCHEMA)
+        connection.execute(f"PRAGMA user_version = {_VERSION}")
+        opened.pop_all()
+        return connection
 
 
 def _lock(path: Path) -> IO[bytes]:

@@ -71,8 +71,9 @@ class Jobs:
         """
         _check_job(spec)
         with self._database.transaction():
-            if self._table.find(spec.id) is not None:
-                raise conflict("JobExists")
+            existing = self._table.find(spec.id)
+            if existing is not None:
+                raise conflict("JobBeingDeleted" if existing.job.state is JobState.DELETING else "JobExists")
             if self._table.count_not_completed() >= self._quota:
                 raise conflict("ActiveJobAndScheduleQuotaReached", Limit=str(self._quota))
             self._table.insert(new_job(spec, stamp(self._now())))

@@ -4,11 +4,14 @@ directories in Azure Batch").
 
 from __future__ import annotations
 
+import logging
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from local.batch.models import TaskNode
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,14 @@ class Layout:
         """What a task knows as AZ_BATCH_NODE_ROOT_DIR."""
         return self.nodes / node_id
 
+    def shared(self, node_id: str) -> Path:
+        """What all tasks of a node may write to."""
+        return self.node_root(node_id) / "shared"
+
+    def startup(self, node_id: str) -> Path:
+        """Where a start task would have run."""
+        return self.node_root(node_id) / "startup"
+
     def task(self, node: TaskNode) -> TaskDirectory:
         """The directory of a task on its node."""
         return TaskDirectory(self.node_root(node.node_id) / node.task_root_directory)
@@ -68,6 +79,12 @@ def task_root(job_id: str, task_id: str) -> str:
 
 
 def remove(directory: Path) -> None:
-    """Delete a directory with all that it holds; one that is gone is fine."""
-    if directory.exists():
+    """Delete a directory with all that it holds, as far as that goes: what a task left must not stop the server."""
+    if not directory.exists():
+        return
+    try:
+        for path in (directory, *directory.rglob("*/")):
+            path.chmod(0o700)
         shutil.rmtree(directory)
+    except OSError as problem:
+        log.warning("files.not_removed", extra={"directory": str(directory)}, exc_info=problem)

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import IO
 
 from local.batch import processes
@@ -48,11 +49,18 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What one run executes, and where."""
+    """What one run executes, and where.
+
+    Parameters
+    ----------
+    node_directories
+        Further directories that must be there.
+    """
 
     words: list[str]
     environment: Mapping[str, str]
     directory: TaskDirectory
+    node_directories: tuple[Path, ...] = ()
 
 
 class Runner:
@@ -82,7 +90,8 @@ class Runner:
     async def _in_directory(self, run: Run, program: Program) -> Outcome:
         directory = program.directory
         try:
-            directory.working.mkdir(parents=True, exist_ok=True)
+            for needed in (directory.working, *program.node_directories):
+                needed.mkdir(parents=True, exist_ok=True)
             with directory.stdout.open("wb") as out, directory.stderr.open("wb") as err:
                 process = await self._start(program, out, err)
         except OSError as problem:

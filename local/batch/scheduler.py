@@ -169,7 +169,9 @@ class Scheduler:
         except CannotStart as problem:
             return Outcome(failure=problem.failure)
         environment = environment_of(start.job, task, start.node, start.pool, self._layout, self._account)
-        return await self._runner.execute(start.run, Program(words, environment, self._layout.task(start.node)))
+        shared = (self._layout.shared(start.node.node_id), self._layout.startup(start.node.node_id))
+        program = Program(words, environment, self._layout.task(start.node), shared)
+        return await self._runner.execute(start.run, program)
 
     def _write_down(self, run: Run, outcome: Outcome) -> None:
         if run.ending in {Ending.LEFT, Ending.DISCARDED}:

@@ -205,14 +205,13 @@ class TaskTable:
     def page(self, job: int, condition: Condition, after: int, limit: int) -> list[TaskRow]:
         """The next tasks of a job in order of creation that meet a condition.
 
-        Pages go by the key, so a task that changes between two pages is neither skipped nor shown twice. The sign
-        before ``key`` keeps SQLite from walking all tasks in that order where the condition has an index of its own.
+        Pages go by the key, so a task that changes between two pages is neither skipped nor shown twice. The signs
+        before ``key`` keep SQLite from walking all tasks in that order where the condition has an index of its own;
+        and keys are sorted before documents are read.
         """
-        indexed = "transition_time" in condition.sql
-        order = "+key" if indexed else "key"
-        beyond = "+key > ?" if indexed else "key > ?"
-        where = f"job = ? AND {beyond} AND ({condition.sql}) ORDER BY {order} LIMIT ?"
-        return self._select(where, job, after, *condition.values, limit)
+        key = "+key" if "transition_time" in condition.sql else "key"
+        keys = f"SELECT key FROM tasks WHERE job = ? AND {key} > ? AND ({condition.sql}) ORDER BY {key} LIMIT ?"  # noqa: S608 - built from known properties
+        return self._select(f"key IN ({keys}) ORDER BY key", job, after, *condition.values, limit)
 
     def _select(self, where: str, *values: object) -> list[TaskRow]:
         sql = f"SELECT * FROM tasks WHERE {where}"  # noqa: S608 - callers pass fixed text and known properties

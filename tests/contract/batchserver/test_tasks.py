@@ -65,7 +65,8 @@ def test_task_sees_batch_variables_and_its_own_and_nothing_else(client: BatchCli
     """The environment is a minimal base, the pool's and the task's variables, and those of Batch."""
     job = new_job(client, common_environment_settings=[models.EnvironmentSetting(name="OF_JOB", value="j")])
     settings = [models.EnvironmentSetting(name="MINE", value="a b\nc")]
-    code = "import json, os; print(json.dumps([dict(os.environ), os.getcwd()]))"
+    code = "import json, os; assert os.path.isdir(os.environ['AZ_BATCH_NODE_SHARED_DIR']);"
+    code += " print(json.dumps([dict(os.environ), os.getcwd()]))"
     add(client, job, "t", code, environment_settings=settings)
     task = completed(client, job, "t")
     environment, directory = json.loads(file_text(client, job, "t"))
