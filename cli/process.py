@@ -65,8 +65,7 @@ def _report(output: Output, outcome: Outcome, target: Path) -> None:
     output.document({"output": str(target), "outcome": outcome})
     output.show(state_text(RunState(outcome.status)))
     if outcome.status == "rejected":
-        where = "" if outcome.offset is None else f" (byte {outcome.offset})"
-        output.show(f"{outcome.code}: {shown(outcome.message or '')}{where}")
+        output.show(f"{outcome.code}: {shown(outcome.message or '')}")
         return
     output.show(report_summary(read_report((target / REPORT).read_bytes())))
     output.say(f"Report: {shown(str(target / REPORT))}")

@@ -73,8 +73,8 @@ def _figures(document: RunDocument) -> Table:
         table.add_row("", Text(f"{grouped(times)} × {shown(code)}"))
     if document.total_revenue is not None:
         table.add_row("revenue", f"{money(document.total_revenue)} from {counted(document.order_count or 0, 'order')}")
-    for sentence in document.anomalies.top if document.anomalies else ():
-        table.add_row("stands out", Text(shown(sentence)))
+    for place, sentence in enumerate(document.anomalies.top if document.anomalies else ()):
+        table.add_row("" if place else "stands out", Text(shown(sentence)))
     return table
 
 
@@ -82,8 +82,7 @@ def _problem(document: RunDocument) -> Table:
     from pipeline.notification.advice import advise
 
     table = _pairs()
-    where = "" if document.offset is None else f" (byte {grouped(document.offset)})"
-    table.add_row("reason", Text(f"{shown(document.code or '')}: {shown(document.message or '')}{where}"))
+    table.add_row("reason", Text(f"{shown(document.code or '')}: {shown(document.message or '')}"))
     match document.state.value:
         case "rejected" | "failed" | "lost" as state:
             table.add_row("what to do", Text(advise(state, document.code)))

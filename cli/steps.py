@@ -13,6 +13,8 @@ from shared.runs import Run
 
 STEPS = ("uploaded", "claimed", "submitted", "running", "ended", "settled", "published", "mailed", "webhook")
 
+_SIDE_BY_SIDE = ("mailed", "webhook")
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -33,7 +35,8 @@ def steps_of(run: Run) -> Iterator[Step]:
     for name, at in zip(STEPS, moments, strict=True):
         if at is not None:
             yield Step(name, at, max(0.0, (at - before).total_seconds()) if before else None)
-            before = at
+            # Mail and webhook go out side by side: both are measured from the publication.
+            before = before if name in _SIDE_BY_SIDE else at
 
 
 def steps_table(run: Run) -> Table:

