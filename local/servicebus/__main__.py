@@ -30,6 +30,16 @@ class _Lines(logging.Formatter):
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
+class _ListenError(Exception):
+    """The broker cannot listen."""
+
+    def __init__(self, host: str, port: int, error: OSError) -> None:
+        reason = f"cannot listen on port {port} of {host}: {error}"
+        if error.errno == errno.EADDRINUSE:
+            reason = f"port {port} of {host} is in use; stop what uses it or choose another --port"
+        super().__init__(reason)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serves until the process is told to stop; returns the exit code."""
     options = _parser().parse_args(arguments)
@@ -40,14 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = load_config(options.config)
         with Store(options.state) as store:
             asyncio.run(_serve(options, config, store))
-    except (ConfigError, StoreError) as exc:
+    except (ConfigError, StoreError, _ListenError) as exc:
         return _refuse(str(exc))
     except sqlite3.Error as exc:
         return _refuse(f"the state in {options.state} can no longer be written: {exc}")
-    except OSError as exc:
-        if exc.errno != errno.EADDRINUSE:
-            raise
-        return _refuse(f"port {options.port} of {options.host} is in use; stop what uses it or choose another --port")
     return 0
 
 
@@ -70,7 +76,10 @@ async def _serve(options: argparse.Namespace, config: NamespaceConfig, store: St
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     broker = Broker(namespace, store, system_clock)
-    port = await broker.start(options.host, options.port)
+    try:
+        port = await broker.start(options.host, options.port)
+    except OSError as exc:
+        raise _ListenError(options.host, options.port, exc) from exc
     sys.stdout.write(f"listening on amqp://{options.host}:{port}\n")
     sys.stdout.flush()
     try:

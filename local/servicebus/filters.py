@@ -6,7 +6,8 @@ from typing import Final, Protocol
 
 from local.servicebus.codec import Value
 from local.servicebus.message import Message
-from local.servicebus.sql import Expression, parse_condition
+from local.servicebus.sql import parse_condition
+from local.servicebus.sql_logic import Expression
 
 # The filter's property (as the emulator's file writes it) → the message's property.
 CORRELATION_KEYS: Final[Mapping[str, str]] = {

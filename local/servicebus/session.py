@@ -4,8 +4,8 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from local.servicebus.addresses import address_of, asks_for_session, is_request_node
-from local.servicebus.codec import Described, Symbol
+from local.servicebus.attaching import address_of, asks_for_session, confirmation_of, is_request_node, refusal_of
+from local.servicebus.codec import Described
 from local.servicebus.entities.namespace import path_of
 from local.servicebus.entities.queue import Queue
 from local.servicebus.errors import (
@@ -45,7 +45,6 @@ log = logging.getLogger(__name__)
 _WINDOW: Final = 0x7FFF_FFFF
 _HANDLE_MAX: Final = 1023
 _SETTLED_BY_SENDER: Final = 1
-_BATCH_LIMIT_PROPERTY: Final = Symbol("com.microsoft:max-message-batch-size")
 
 
 class Session:
@@ -156,7 +155,7 @@ class Session:
         presettled = attach.snd_settle_mode == _SETTLED_BY_SENDER
         link = OutgoingLink(attach.handle, path_of(address), self, presettled=presettled)
         self._outgoing[attach.handle] = link
-        self._confirm(attach)
+        self.send(confirmation_of(attach))
         if queue is not None:
             self._broker.consume(queue, link)
 
@@ -165,7 +164,7 @@ class Session:
         if not self._checked_request_node(address):
             self._broker.namespace.sendable(address)
         link = self._incoming[attach.handle] = IncomingLink(attach.handle, path_of(address))
-        self._confirm(attach)
+        self.send(confirmation_of(attach))
         self.send_link_flow(link)
 
     def _checked_request_node(self, address: str) -> bool:
@@ -175,28 +174,10 @@ class Session:
             self._broker.namespace.at(path.removesuffix(MANAGEMENT_SUFFIX))
         return is_request_node(path)
 
-    def _confirm(self, attach: Attach) -> None:
-        confirmation = Attach(
-            name=attach.name,
-            handle=attach.handle,
-            role=not attach.role,
-            snd_settle_mode=attach.snd_settle_mode,
-            rcv_settle_mode=attach.rcv_settle_mode,
-            source=attach.source,
-            target=attach.target,
-            initial_delivery_count=0 if attach.role else None,
-            max_message_size=MAX_MESSAGE_SIZE,
-            properties={_BATCH_LIMIT_PROPERTY: MAX_MESSAGE_SIZE},
-        )
-        self.send(confirmation)
-
     def _refuse(self, attach: Attach, error: AmqpError) -> None:
-        # A link is refused by an attach without a terminus and a detach with the reason (specification 2.6.3). With a
-        # terminus the SDK takes the link for a good one, and reports the detach as a lost connection.
         log.info("link.refused", extra={"condition": error.condition, "description": error.description})
         self._refused.add(attach.handle)
-        count = 0 if attach.role else None
-        self.send(Attach(name=attach.name, handle=attach.handle, role=not attach.role, initial_delivery_count=count))
+        self.send(refusal_of(attach))
         self.send(Detach(handle=attach.handle, closed=True, error=error_of(error)))
 
     def _on_detach(self, detach: Detach) -> None:

@@ -8,14 +8,23 @@ by three-valued logic ("Subscription Rule SQL Filter Syntax", Microsoft Learn).
 
 import operator
 import re
-from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple, TypeAlias
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 from local.servicebus.codec import Value
 from local.servicebus.message import Message
-
-Expression: TypeAlias = Callable[[Message], Value]
-"""Works out a value for a message; None is unknown."""
+from local.servicebus.sql_logic import (
+    Expression,
+    Operator,
+    among,
+    both,
+    compared,
+    constant,
+    either,
+    like,
+    negated,
+    null,
+)
 
 _SYSTEM: Final[Mapping[str, str]] = {
     "contenttype": "content_type",
@@ -28,7 +37,7 @@ _SYSTEM: Final[Mapping[str, str]] = {
     "subject": "subject",
     "to": "to",
 }
-_COMPARISONS: Final[Mapping[str, Callable[[Value, Value], bool]]] = {
+_COMPARISONS: Final[Mapping[str, Operator]] = {
     "=": operator.eq,
     "<>": operator.ne,
     "!=": operator.ne,
@@ -102,17 +111,17 @@ class _Parser:
     def _or(self) -> Expression:
         left = self._and()
         while self._accept("OR"):
-            left = _or(left, self._and())
+            left = either(left, self._and())
         return left
 
     def _and(self) -> Expression:
         left = self._not()
         while self._accept("AND"):
-            left = _and(left, self._not())
+            left = both(left, self._not())
         return left
 
     def _not(self) -> Expression:
-        return _not(self._not()) if self._accept("NOT") else self._predicate()
+        return negated(self._not()) if self._accept("NOT") else self._predicate()
 
     def _predicate(self) -> Expression:
         if self._accept("("):
@@ -123,56 +132,50 @@ class _Parser:
             return self._exists()
         left = self._operand()
         if self._peek().text in _COMPARISONS:
-            compare = _COMPARISONS[self._take().text]
-            return _compare(compare, left, self._operand())
+            by = _COMPARISONS[self._take().text]
+            return compared(by, left, self._operand())
         if self._accept("IS"):
-            negated = self._accept("NOT")
+            expected = not self._accept("NOT")
             self._expect("NULL")
-            return lambda message: (left(message) is None) is not negated
+            return null(left, expected=expected)
         return self._membership(left)
 
     def _membership(self, left: Expression) -> Expression:
-        negated = self._accept("NOT")
+        inverse = self._accept("NOT")
         if self._accept("IN"):
-            found = self._in(left)
+            found = among(left, self._choices())
         elif self._accept("LIKE"):
             found = self._like(left)
         else:
             raise self._unexpected()
-        return _not(found) if negated else found
+        return negated(found) if inverse else found
 
-    def _in(self, left: Expression) -> Expression:
+    def _choices(self) -> list[Expression]:
         self._expect("(")
-        found = _compare(operator.eq, left, self._operand())
+        choices = [self._operand()]
         while self._accept(","):
-            found = _or(found, _compare(operator.eq, left, self._operand()))
+            choices.append(self._operand())
         self._expect(")")
-        return found
+        return choices
 
     def _like(self, left: Expression) -> Expression:
         pattern = self._text()
         escape = self._text() if self._accept("ESCAPE") else ""
         if len(escape) > 1:
             raise SqlError("ESCAPE takes one character")
-        expression = _like_pattern(pattern, escape)
-
-        def like(message: Message) -> bool | None:
-            value = left(message)
-            return bool(expression.fullmatch(value)) if isinstance(value, str) else None
-
-        return like
+        return like(left, pattern, escape)
 
     def _exists(self) -> Expression:
         self._expect("(")
         value = self._property()
         self._expect(")")
-        return lambda message: value(message) is not None
+        return null(value, expected=False)
 
     def _operand(self) -> Expression:
         token = self._peek()
         if token.kind == "name":
             return self._property()
-        return _constant(self._literal())
+        return constant(self._literal())
 
     def _literal(self) -> str | float | bool:
         token = self._take()
@@ -246,60 +249,3 @@ def _user(scope: str, dot: str, name: str) -> Expression:
         raise SqlError(f"the scope {scope} is neither sys nor user")
     key = _bare(name if dot or not scope else scope)
     return lambda message: message.application_properties.get(key)
-
-
-def _constant(value: Value) -> Expression:
-    return lambda _: value
-
-
-def _compare(compare: Callable[[Value, Value], bool], left: Expression, right: Expression) -> Expression:
-    def result(message: Message) -> bool | None:
-        one, other = left(message), right(message)
-        if _kind(one) is None or _kind(one) is not _kind(other):
-            return None
-        return compare(one, other)
-
-    return result
-
-
-def _kind(value: Value) -> type | None:
-    """The type within which values can be compared; None where no comparison makes sense."""
-    return next((kind for kind in (bool, str) if isinstance(value, kind)), _number(value))
-
-
-def _number(value: Value) -> type | None:
-    return float if isinstance(value, int | float) else None
-
-
-def _and(left: Expression, right: Expression) -> Expression:
-    def result(message: Message) -> bool | None:
-        sides = (left(message), right(message))
-        return False if False in sides else None if None in sides else True
-
-    return result
-
-
-def _or(left: Expression, right: Expression) -> Expression:
-    def result(message: Message) -> bool | None:
-        sides = (left(message), right(message))
-        return True if True in sides else None if None in sides else False
-
-    return result
-
-
-def _not(inner: Expression) -> Expression:
-    def result(message: Message) -> bool | None:
-        value = inner(message)
-        return None if value is None else not value
-
-    return result
-
-
-def _like_pattern(pattern: str, escape: str) -> re.Pattern[str]:
-    parts, characters = [], iter(pattern)
-    for character in characters:
-        if character == escape:
-            parts.append(re.escape(next(characters, escape)))
-        else:
-            parts.append({"%": ".*", "_": "."}.get(character, re.escape(character)))
-    return re.compile("".join(parts), re.DOTALL)

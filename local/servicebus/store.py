@@ -151,6 +151,8 @@ class Store:
         execute("PRAGMA locking_mode = EXCLUSIVE")
         execute("PRAGMA journal_mode = WAL")
         execute("PRAGMA synchronous = NORMAL")
+        # Moving the log into the file waits for the disk; every 16 MB is often enough.
+        execute("PRAGMA wal_autocheckpoint = 4000")
         execute("BEGIN IMMEDIATE")
         version = execute("PRAGMA user_version").fetchone()[0]
         if version not in {0, _VERSION}:

@@ -107,6 +107,23 @@ def test_broker_killed_under_load_loses_nothing_that_was_acknowledged(own_broker
     assert accepted <= kept
 
 
+def test_connection_string_of_the_emulator_is_enough(broker: RunningBroker, queue: str) -> None:
+    """A client made from the emulator's well-known connection string, with no other option, sends and receives."""
+    text = (
+        f"Endpoint=sb://127.0.0.1:{broker.port};SharedAccessKeyName=RootManageSharedAccessKey;"
+        "SharedAccessKey=SAS_KEY_VALUE;UseDevelopmentEmulator=true"
+    )
+
+    with ServiceBusClient.from_connection_string(text) as client:
+        with client.get_queue_sender(queue) as sender:
+            sender.send_messages(ServiceBusMessage("hello"))
+        with client.get_queue_receiver(queue) as receiver:
+            (message,) = receiver.receive_messages(1, max_wait_time=20)
+            receiver.complete_message(message)
+
+    assert str(message) == "hello"
+
+
 def test_client_goes_on_after_a_restart(own_broker: RunningBroker) -> None:
     """A client that outlives the broker reconnects by itself, as it would to Azure."""
     own_broker.start()
