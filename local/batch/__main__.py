@@ -34,11 +34,13 @@ class _Server(uvicorn.Server):
         self._endpoint = endpoint
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start serving, and say so."""
         await super().startup(sockets)
         print(f"listening on {self._endpoint}", flush=True)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
         yield
 
 

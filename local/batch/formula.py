@@ -115,9 +115,11 @@ class _Parser:
 
     @property
     def at_end(self) -> bool:
+        """True when there is no further statement."""
         return self._tokens[self._at].kind == "end"
 
     def statement(self) -> Assignment:
+        """Read one statement."""
         variable = self._expect("name")
         self._expect("sign", "=")
         expression = self._expression()

@@ -141,6 +141,7 @@ class _Parser:
         self._depth = 0
 
     def whole(self) -> Filter:
+        """Read all tokens as one filter."""
         found = self._either()
         self._expect("end", "")
         return found

@@ -93,9 +93,11 @@ class Scheduler:
 
     def _recover_task(self, row: TaskRow) -> None:
         job = self._job_table.get(row.job)
-        if job is None or job.job.state in {JobState.COMPLETED, JobState.TERMINATING}:
-            self._tasks.complete(job, row, Outcome(failure=ENDED)) if job else self._task_table.delete(row.key)
-        elif job.job.state is not JobState.DELETING:
+        if job is None or job.job.state is JobState.DELETING:
+            return
+        if job.job.state in {JobState.COMPLETED, JobState.TERMINATING}:
+            self._tasks.complete(job, row, Outcome(failure=ENDED))
+        else:
             self._tasks.requeue(row)
 
     async def run(self) -> None:

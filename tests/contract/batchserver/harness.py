@@ -114,6 +114,12 @@ def completed(client: BatchClient, job: str, task: str) -> models.BatchTask:
     return in_state(client, job, task, "completed")
 
 
+def info_of(task: models.BatchTask) -> models.BatchTaskExecutionInfo:
+    """How a task ran."""
+    assert task.execution_info is not None
+    return task.execution_info
+
+
 def in_state(client: BatchClient, job: str, task: str, state: str) -> models.BatchTask:
     """Wait until a task is in a state."""
 

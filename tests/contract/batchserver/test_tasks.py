@@ -13,10 +13,10 @@ from tests.contract.batchserver.harness import (
     add,
     completed,
     contract,
-    delete,
     eventually,
     file_text,
     in_state,
+    info_of,
     new_job,
     python,
     refusal,
@@ -26,13 +26,8 @@ pytestmark = contract
 SLEEP = "import time; time.sleep(60)"
 
 
-def _info(task: models.BatchTask) -> models.BatchTaskExecutionInfo:
-    assert task.execution_info is not None
-    return task.execution_info
-
-
 def _failure(task: models.BatchTask) -> models.BatchTaskFailureInfo:
-    found = _info(task).failure_info
+    found = info_of(task).failure_info
     assert found is not None
     return found
 
@@ -46,7 +41,7 @@ def test_container_task_runs_the_entry_point_of_its_image(client: BatchClient) -
         client.create_task(job, options)
     task = completed(client, job, "bare")
     completed(client, job, "words")
-    assert (_info(task).exit_code, _info(task).result, _info(task).retry_count) == (0, "success", 0)
+    assert (info_of(task).exit_code, info_of(task).result, info_of(task).retry_count) == (0, "success", 0)
     assert file_text(client, job, "bare") == "[] from the pool\n"
     assert file_text(client, job, "words") == "['one', 'two three'] from the pool\n"
 
@@ -58,7 +53,7 @@ def test_unknown_image_fails_the_task_before_it_starts(client: BatchClient) -> N
     client.create_task(job, models.BatchTaskCreateOptions(id="t", command_line="", container_settings=settings))
     task = completed(client, job, "t")
     assert (_failure(task).category, _failure(task).code) == ("usererror", "ContainerInvalidImage")
-    assert (_info(task).exit_code, _info(task).result) == (None, "failure")
+    assert (info_of(task).exit_code, info_of(task).result) == (None, "failure")
 
 
 def test_task_sees_batch_variables_and_its_own_and_nothing_else(client: BatchClient) -> None:
@@ -84,14 +79,14 @@ def test_failing_program_is_a_failure_with_its_exit_code(client: BatchClient) ->
     job = new_job(client)
     add(client, job, "t", "import sys; sys.exit(3)")
     task = completed(client, job, "t")
-    assert (_info(task).exit_code, _failure(task).code, _info(task).result) == (3, "FailureExitCode", "failure")
+    assert (info_of(task).exit_code, _failure(task).code, info_of(task).result) == (3, "FailureExitCode", "failure")
 
 
 def test_program_killed_by_a_signal_exits_as_in_a_shell(client: BatchClient) -> None:
     """Death by signal n is exit code 128 + n."""
     job = new_job(client)
     add(client, job, "t", "import os; os.kill(os.getpid(), 9)")
-    assert _info(completed(client, job, "t")).exit_code == 137
+    assert info_of(completed(client, job, "t")).exit_code == 137
 
 
 def test_missing_program_fails_the_task_before_it_starts(client: BatchClient) -> None:
@@ -119,9 +114,9 @@ def test_failing_task_is_retried_as_often_as_it_says(client: BatchClient) -> Non
     add(client, job, "better", code, constraints=constraints)
     add(client, job, "bad", "import sys; sys.exit(1)", constraints=models.BatchTaskConstraints(max_task_retry_count=2))
     better, bad = completed(client, job, "better"), completed(client, job, "bad")
-    assert (_info(better).exit_code, _info(better).retry_count) == (0, 2)
-    assert (_info(bad).exit_code, _info(bad).retry_count) == (1, 2)
-    assert _info(bad).last_retry_time is not None
+    assert (info_of(better).exit_code, info_of(better).retry_count) == (0, 2)
+    assert (info_of(bad).exit_code, info_of(bad).retry_count) == (1, 2)
+    assert info_of(bad).last_retry_time is not None
     assert bad.constraints is not None
     assert bad.constraints.max_task_retry_count == 2
 
@@ -133,7 +128,7 @@ def test_task_past_its_wall_clock_time_is_ended_with_all_its_children(client: Ba
     limits = models.BatchTaskConstraints(max_wall_clock_time=timedelta(seconds=0.5), max_task_retry_count=3)
     add(client, job, "t", code, constraints=limits)
     task = completed(client, job, "t")
-    assert (_info(task).result, _failure(task).code, _info(task).retry_count) == ("failure", "TaskEnded", 0)
+    assert (info_of(task).result, _failure(task).code, info_of(task).retry_count) == ("failure", "TaskEnded", 0)
     assert "wall clock" in str(_failure(task).message)
     assert mark(int(file_text(client, job, "t"))) is None
 
@@ -167,9 +162,9 @@ def test_reactivated_task_runs_again(client: BatchClient) -> None:
     """A failed task can be reactivated; a successful one, or one that is not over, cannot."""
     job = new_job(client)
     add(client, job, "t", "import os, sys; n = os.path.exists('x'); open('x', 'w').close(); sys.exit(not n)")
-    assert _info(completed(client, job, "t")).exit_code == 1
+    assert info_of(completed(client, job, "t")).exit_code == 1
     client.reactivate_task(job, "t")
-    eventually(lambda: _info(client.get_task(job, "t")).exit_code == 0)
+    eventually(lambda: info_of(client.get_task(job, "t")).exit_code == 0)
     assert refusal(lambda: client.reactivate_task(job, "t")) == (409, "TaskSucceeded")
     add(client, job, "u", SLEEP)
     assert refusal(lambda: client.reactivate_task(job, "u")) == (409, "TaskNotCompleted")
@@ -247,75 +242,12 @@ def test_counts_tell_success_from_failure(client: BatchClient) -> None:
     assert (counts.active, counts.running, counts.completed, counts.succeeded, counts.failed) == (0, 0, 2, 1, 1)
 
 
-def test_dependent_task_waits_for_the_success_of_others(client: BatchClient) -> None:
-    """A task starts after those it depends on, and never when one of them failed."""
-    job = new_job(client, uses_task_dependencies=True)
-    after = models.BatchTaskDependencies(task_ids=["first"], task_id_ranges=[models.BatchTaskIdRange(start=1, end=2)])
-    add(client, job, "last", depends_on=after)
-    add(client, job, "never", depends_on=models.BatchTaskDependencies(task_ids=["fails"]))
-    add(client, job, "fails", "import sys; sys.exit(1)")
-    for name in ("first", "1", "2"):
-        add(client, job, name)
-    last = completed(client, job, "last")
-    earlier = [client.get_task(job, name) for name in ("first", "1", "2")]
-    completed(client, job, "fails")
-    assert all(_info(task).end_time <= _info(last).start_time for task in earlier)  # type: ignore[operator]
-    assert client.get_task(job, "never").state == "active"
-
-
-def test_dependencies_need_a_job_that_uses_them(client: BatchClient) -> None:
-    """A job must say that it uses dependencies."""
-    job = new_job(client)
-    after = models.BatchTaskDependencies(task_ids=["x"])
-    assert refusal(lambda: add(client, job, "t", depends_on=after)) == (400, "TaskDependenciesNotSpecifiedOnJob")
-
-
-def test_exit_conditions_can_satisfy_dependents_and_end_the_job(client: BatchClient) -> None:
-    """An exit code may count as satisfied, and may terminate the job."""
-    job = new_job(client, uses_task_dependencies=True, task_failure_mode="performexitoptionsjobaction")
-    satisfy = models.ExitOptions(dependency_action="satisfy")
-    mapped = models.ExitConditions(exit_codes=[models.ExitCodeMapping(code=4, exit_options=satisfy)])
-    add(client, job, "four", "import sys; sys.exit(4)", exit_conditions=mapped)
-    add(client, job, "next", depends_on=models.BatchTaskDependencies(task_ids=["four"]))
-    completed(client, job, "next")
-    ends = models.ExitConditions(default=models.ExitOptions(job_action="terminate"))
-    add(client, job, "fatal", "import sys; sys.exit(1)", exit_conditions=ends)
-    eventually(lambda: client.get_job(job).state == "completed")
-
-
-def test_tasks_start_by_priority_then_age(client: BatchClient) -> None:
-    """On one slot, the job of higher priority goes first; within a job, the older task."""
-    blocker = new_job(client, "narrow")
-    add(client, blocker, "b", SLEEP)
-    in_state(client, blocker, "b", "running")
-    low, high = new_job(client, "narrow", priority=-5), new_job(client, "narrow", priority=5)
-    for job in (low, high):
-        for name in ("one", "two"):
-            add(client, job, name)
-    client.terminate_task(blocker, "b")
-    ends = {(job, name): completed(client, job, name) for job in (low, high) for name in ("one", "two")}
-    order = sorted(ends, key=lambda key: str(_info(ends[key]).start_time))
-    assert order == [(high, "one"), (high, "two"), (low, "one"), (low, "two")]
-
-
-def test_required_slots_and_parallel_limits_hold(client: BatchClient) -> None:
-    """A node runs no more than its slots, a job no more than its limit."""
-    job = new_job(client, max_parallel_tasks=2)
-    for name in ("a", "b", "c"):
-        add(client, job, name, SLEEP, required_slots=4)
-    eventually(lambda: client.get_job_task_counts(job).task_counts.running == 2)
-    nodes = {client.get_task(job, name).node_info.node_id for name in ("a", "b")}  # type: ignore[union-attr]
-    assert len(nodes) == 2
-    assert client.get_task(job, "c").state == "active"
-    delete(client, job)
-
-
 def test_state_transition_times_order_the_life_of_a_task(client: BatchClient) -> None:
     """Creation, start, end and transition are in order, and the last transition is the completion."""
     job = new_job(client)
     add(client, job, "t")
     task = completed(client, job, "t")
-    info = _info(task)
+    info = info_of(task)
     times = [task.creation_time, info.start_time, info.end_time, task.state_transition_time]
     assert times == sorted(times)  # type: ignore[type-var]
     assert (task.previous_state, task.state_transition_time) == ("running", info.end_time)
