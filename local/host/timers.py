@@ -155,8 +155,10 @@ class TimerListener:
         return due
 
     async def _sleep_until(self, due: datetime, stop: asyncio.Event) -> None:
-        while (left := (due - self._clock()).total_seconds()) > 0:
-            await pause(stop, min(left, _LONGEST_SLEEP))
+        left = _LONGEST_SLEEP
+        while left > 0:
+            left = (due - self._clock()).total_seconds()
+            await pause(stop, min(max(left, 0), _LONGEST_SLEEP))
 
     async def _wait_for_lock(self, stop: asyncio.Event) -> None:
         while not self._held:

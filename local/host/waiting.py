@@ -22,6 +22,8 @@ async def pause(stop: asyncio.Event, seconds: float) -> None:
     HostStops
         As soon as the host stops.
     """
+    if stop.is_set():
+        raise HostStops
     try:
         await asyncio.wait_for(stop.wait(), seconds)
     except TimeoutError:
