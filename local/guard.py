@@ -33,10 +33,10 @@ def main() -> int:
     return 0
 
 
-def end(groups: Iterable[int]) -> None:
-    """End process groups: ask first, then kill."""
+def end(groups: Iterable[int], grace: float = _GRACE_SECONDS) -> None:
+    """End process groups: ask first, then kill those that are there after a grace, in seconds."""
     left = {group for group in groups if _signal(group, signal.SIGTERM)}
-    deadline = time.monotonic() + _GRACE_SECONDS
+    deadline = time.monotonic() + grace
     while left and time.monotonic() < deadline:
         time.sleep(_STEP)
         left = {group for group in left if _signal(group, 0)}

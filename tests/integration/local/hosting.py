@@ -104,8 +104,8 @@ def running(
 ) -> Iterator[RunningHost]:
     """Run a host until the block ends."""
     host = RunningHost(folder, app, options)
-    host.start(settings)
     try:
+        host.start(settings)
         yield host
     finally:
         host.stop()

@@ -20,7 +20,10 @@ from azure.storage.queue import QueueServiceClient
 
 from local.cloud import Cloud, start
 from local.errors import AlreadyRunning, PartFailed, PortsTaken
+from local.layout import Layout
 from local.ports import Ports, is_free
+from local.record import read_record
+from local.status import as_json
 from tests.integration.local.hosting import wait_until
 from tests.parts import ROOT
 
@@ -47,8 +50,10 @@ def local(state: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """A cloud that several tests share; each part may be restarted."""
-    with start(tmp_path_factory.mktemp("cloud") / ".local", host=False) as running:
+    state = tmp_path_factory.mktemp("cloud") / ".local"
+    with start(state, host=False) as running:
         yield running
+    assert alive(state) == []
 
 
 def test_everything_the_app_needs_is_there(cloud: Cloud) -> None:
@@ -97,17 +102,16 @@ def test_second_start_on_the_same_state_is_told(cloud: Cloud) -> None:
     cloud.check()
 
 
-def test_part_that_dies_is_told_with_its_log(tmp_path: Path) -> None:
-    """And everything comes down with the cloud."""
-    state = tmp_path / ".local"
-    with start(state, host=False) as cloud:
-        pid = cloud.parts["mail"].pid
-        assert pid is not None
-        os.kill(pid, signal.SIGKILL)
-        with pytest.raises(PartFailed, match="Mail ended with exit code -9") as told:
-            cloud.watch(lambda: False)
-    assert f"The end of {state / 'logs' / 'mail.log'}:\nlistening on smtp" in str(told.value)
-    assert alive(state) == []
+def test_part_that_dies_is_told_with_its_log(cloud: Cloud) -> None:
+    """Whoever watches is told; a restart brings it back."""
+    pid = cloud.parts["mail"].pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(PartFailed, match="Mail ended with exit code -9") as told:
+        cloud.watch(lambda: False)
+    assert f"The end of {cloud.layout.log_of('mail')}:\nlistening on smtp" in str(told.value)
+    cloud.restart("mail")
+    cloud.check()
 
 
 def test_taken_port_is_told_and_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,8 +128,8 @@ def test_taken_port_is_told_and_nothing_is_left(tmp_path: Path, monkeypatch: pyt
 
 
 def status(state: Path) -> dict[str, Any]:
-    """The state as JSON."""
-    found: dict[str, Any] = json.loads(local(state, "status", "--json").stdout)
+    """The state, as `status --json` writes it."""
+    found: dict[str, Any] = json.loads(as_json(read_record(Layout(state))))
     return found
 
 
@@ -143,13 +147,13 @@ def test_up_detached_then_status_then_down(tmp_path: Path) -> None:
         assert again.returncode == 1
         assert "runs on" in again.stderr
         assert "Functions host" in local(state, "status").stdout
+        assert json.loads(local(state, "status", "--json").stdout) == status(state)
     finally:
         down = local(state, "down")
     assert down.returncode == 0, down.stderr
     assert status(state) == {"running": False}
     assert alive(state) == []
     assert all(is_free(port) for port in ports_of(state))
-    assert local(state, "down").returncode == 0
 
 
 def test_nothing_is_left_when_the_supervisor_is_killed(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from local.errors import AlreadyRunning, PartFailed
+from local.guard import end
 from local.layout import Layout, RunLock
 from local.processes import Guard, Part, PartSpec, keep_previous
 from tests.unit.builders import ROOT
@@ -97,10 +98,10 @@ def test_part_that_ends_is_told_with_the_end_of_its_log(tmp_path: Path, guard: G
 
 
 def test_guard_ends_parts_whose_supervisor_was_killed(tmp_path: Path) -> None:
-    """Even by kill -9, and even those that ignore a request."""
+    """Even by kill -9."""
     source = (
         "import sys,time,pathlib; from local.processes import *; g=Guard();"
-        f"p=Part(PartSpec('p','P','',[sys.executable,'-c',{STUBBORN!r}]),pathlib.Path(sys.argv[1]),g);"
+        f"p=Part(PartSpec('p','P','',[sys.executable,'-c',{POLITE!r}]),pathlib.Path(sys.argv[1]),g);"
         "p.start(); print(p.pid, flush=True); time.sleep(60)"
     )
     command = [sys.executable, "-c", source, str(tmp_path / "p.log")]
@@ -112,6 +113,19 @@ def test_guard_ends_parts_whose_supervisor_was_killed(tmp_path: Path) -> None:
     os.kill(supervisor.pid, signal.SIGKILL)
     supervisor.wait()
     wait_until(lambda: not is_alive(child))
+
+
+def test_guard_kills_what_ignores_its_request(tmp_path: Path, guard: Guard) -> None:
+    """After a grace; a group that is gone already is no trouble."""
+    part = make_part(STUBBORN, tmp_path, guard)
+    part.start()
+    wait_until(part.is_ready)
+    pid = part.pid
+    assert pid is not None
+    end({pid}, grace=0.1)
+    wait_until(lambda: not is_alive(pid))
+    end({pid}, grace=0.1)
+    part.end()
 
 
 def test_log_of_the_run_before_is_kept(tmp_path: Path) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
+import importlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.unit.builders import ROOT
+from local.host.errors import AppRefused
+from local.host.functions import Function, load_functions
 
 HEAD = """
 import typing
@@ -80,28 +81,33 @@ def f(timer: func.TimerRequest) -> None: pass
     ),
     "no app": ("del app", "one FunctionApp; it holds 0"),
 }
-LOAD = "import os, sys, pathlib; from local.host.functions import load_functions; load_functions(pathlib.Path('.'), {})"
+Load = Callable[[str], list[Function]]
 
 
-def load(folder: Path, source: str) -> subprocess.CompletedProcess[str]:
-    """Load an app in a process of its own: modules named function_app are not to meet."""
-    (folder / "function_app.py").write_text(HEAD + source)
-    command = [sys.executable, "-c", LOAD]
-    return subprocess.run(
-        command, cwd=folder, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
-    )
+@pytest.fixture
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
+    """Loads an app of some source; modules named function_app do not meet."""
+
+    def from_source(source: str) -> list[Function]:
+        (tmp_path / "function_app.py").write_text(HEAD + source)
+        monkeypatch.setattr(sys, "path", [*sys.path])
+        monkeypatch.setitem(sys.modules, "function_app", sys)  # so that it is put back, whatever it was
+        del sys.modules["function_app"]
+        importlib.invalidate_caches()
+        return load_functions(tmp_path, {})
+
+    return from_source
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_app_is_refused(tmp_path: Path, case: str) -> None:
+def test_app_is_refused(load: Load, case: str) -> None:
     """In Azure each of these is no function at all, or an error at the first call."""
     source, message = CASES[case]
-    done = load(tmp_path, source)
-    assert "AppRefused" in done.stderr
-    assert re.search(message, done.stderr)
+    with pytest.raises(AppRefused, match=message):
+        load(source)
 
 
-def test_what_azure_takes_is_taken(tmp_path: Path) -> None:
+def test_what_azure_takes_is_taken(load: Load) -> None:
     """Messages one by one and in lists, clients of blobs, functions with `async` and with a context."""
     source = """
 @app.service_bus_topic_trigger(arg_name="m", topic_name="t", subscription_name="s", connection="B", cardinality="many")
@@ -111,5 +117,5 @@ def g(client: blob.BlobClient) -> None: pass
 @app.blob_trigger(arg_name="stream", path="in/{name}", connection="STORAGE")
 def h(stream: func.InputStream): pass
 """
-    done = load(tmp_path, source)
-    assert done.returncode == 0, done.stderr
+    found = [(function.name, function.many, function.deferred, function.takes_context) for function in load(source)]
+    assert found == [("f", True, False, True), ("g", False, True, False), ("h", False, False, False)]
