@@ -41,8 +41,8 @@ _MOST_SECONDS = 180.0
 _STATUS_SECONDS = 20.0
 
 
-class _TimeUp(Exception):
-    """The demo has taken longer than it may."""
+class _TimeUp(BaseException):
+    """The demo has taken longer than it may. An SDK that tries again after any Exception does not catch this."""
 
 
 @dataclass(slots=True)
@@ -149,14 +149,14 @@ def _ended(demo: _Demo, *, keep: bool) -> Iterator[None]:
     except BaseException as problem:
         demo.output.say("Ending the local cloud")
         demo.cloud.end()
-        if isinstance(problem, KeyboardInterrupt):
-            raise
-        raise _explained(problem, demo) from problem
+        if isinstance(problem, _TimeUp | BatchJsonError | OSError):
+            raise _explained(problem, demo) from problem
+        raise
     if not keep:
         demo.cloud.end()
 
 
-def _explained(problem: BaseException, demo: _Demo) -> BaseException:
+def _explained(problem: _TimeUp | BatchJsonError | OSError, demo: _Demo) -> CommandFailed:
     """Say what the cloud itself had to say, where the logs are, and after the time limit what was still missing."""
     kept = _keep_logs(demo.cloud)
     fix = f"Look into the logs: {shown(str(kept))}" if kept else None
@@ -168,10 +168,8 @@ def _explained(problem: BaseException, demo: _Demo) -> BaseException:
             return CommandFailed("\n  ".join(lines), fix=fix)
         case CommandFailed():
             return CommandFailed(problem.reason, fix=problem.fix or fix, next_command=problem.next_command)
-        case BatchJsonError():
+        case BatchJsonError() | OSError():
             return CommandFailed("\n".join(filter(None, (words, explain(problem).reason))), fix=fix)
-        case _:
-            return problem
 
 
 def _keep_logs(cloud: LocalCloud) -> Path | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import httpx
 import msgspec
 
+from cli.common import ROOT
 from cli.demo.cloud import LocalCloud
 from cli.demo.files import TRACE_OF_HARM, DemoFile
 from cli.demo.journey import Traveller
@@ -111,6 +112,7 @@ def gather(
     events = [event for event in services.bus.peek_events(AUDIT, _MOST_EVENTS) if event.data.run_id in ours]
     reports = {str(run.run_id): report for run in runs if (report := _report(services, run)) is not None}
     harm = [found for place in places for found in place.rglob(TRACE_OF_HARM)]
+    harm += [found for place in (Path.cwd(), ROOT) if (found := place / TRACE_OF_HARM).exists()]
     with httpx.Client(timeout=_ANSWER_SECONDS, trust_env=False) as client:
         mails = _mails(client, cloud.addresses["mail"])
         deliveries = _get(client, f"{cloud.addresses['webhooks']}/api/deliveries", _Deliveries).deliveries
