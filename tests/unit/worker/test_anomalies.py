@@ -77,6 +77,11 @@ def test_exactly_three_deviations_do_not_exceed() -> None:
     assert not deviates(5, 2, 10, 50)
 
 
+def test_amount_far_below_the_mean_is_not_high() -> None:
+    """Ten elevens and a zero: more than three deviations away, but on the other side."""
+    assert not deviates(0, 11, 110, 1210)
+
+
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 10**7), min_size=1, max_size=30))
 def test_deviation_equals_exact_fractions(amounts: list[int]) -> None:

@@ -31,14 +31,14 @@ def ordered(section: dict[str, Any]) -> list[tuple[str, Any]]:
     return list(exact(section).items())
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=70)
 @given(FILES)
 def test_figures_equal_an_independent_recomputation(transactions: Transactions) -> None:
     """Every section of the report, to the cent and in its order."""
     compare(transactions)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 @given(CROWDS)
 def test_figures_of_a_crowd_equal_an_independent_recomputation(transactions: Transactions) -> None:
     """Enough transactions for windows, high values, and lists that are cut."""
@@ -72,7 +72,7 @@ def compare(transactions: Transactions) -> None:
     }
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(FILES)
 def test_figures_do_not_depend_on_the_shape_of_the_file(transactions: Transactions) -> None:
     """Object, array, lines, gzip, indented, keys reordered: the same report but for its frame."""
@@ -84,7 +84,7 @@ def test_figures_do_not_depend_on_the_shape_of_the_file(transactions: Transactio
     }
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(FILES)
 def test_sums_do_not_depend_on_the_order_of_the_transactions(transactions: Transactions) -> None:
     """Turning the file round changes the names last seen, and nothing else that is a sum or a rank."""
