@@ -97,6 +97,8 @@ def _report(invocation: Invocation, found: list[Run], wanted: dict[str, list[_Wa
             table.add_row(Text(shown(str(each.target))), size(each.blob.size))
     if table.row_count:
         output.show(table)
+    if not found:
+        output.say("No run has an outcome yet.")
     empty = [run for run in found if not wanted[run.attempt_id]]
     for run in empty:
         output.fail(

@@ -78,3 +78,10 @@ def test_runs_must_be_named_or_all_asked_for(cloud: Cloud, folder: Path) -> None
     """Neither or both is wrong usage."""
     assert cloud.invoke("download").code == 2
     assert cloud.invoke("download", "a.json", "--all").code == 2
+
+
+def test_all_of_nothing_is_nothing(cloud: Cloud, folder: Path) -> None:
+    """With no runs there is nothing to do, and that is told."""
+    result = cloud.invoke("download", "--all")
+    assert (result.code, result.out) == (0, "")
+    assert "No run has an outcome yet." in result.err
