@@ -16,8 +16,8 @@ from pipeline.completion import Completion
 from pipeline.notification.channel import Channel
 from pipeline.notification.notify import notify
 from pipeline.services import Services
-from pipeline.submission import submit
-from shared.errors import BlobGone, SettingsError
+from pipeline.submission import receive
+from shared.errors import SettingsError
 from shared.settings import Settings
 
 log = logging.getLogger("batchjson")
@@ -52,12 +52,7 @@ def completion() -> Completion:
 )
 def submit_upload(blob: BlobClient) -> None:
     """A file has landed: give it its run and its task. Reads the blob's properties, never its content."""
-    try:
-        upload = services().blobs.properties(blob.container_name, blob.blob_name)
-    except BlobGone:
-        log.info("upload.gone", extra={"container": blob.container_name})
-        return
-    submit(services(), upload)
+    receive(services(), str(blob.container_name), str(blob.blob_name))
 
 
 @app.function_name("poll_completions")

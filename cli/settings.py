@@ -19,7 +19,7 @@ from cli.errors import CommandFailed
 from cli.text import shown
 from shared.connections import Connection
 from shared.errors import SettingsError
-from shared.settings import Settings
+from shared.settings import STORAGE_NEEDS, Settings
 
 LOCAL_CLOUD = Path(".local") / "settings.json"
 LOCAL_SETTINGS = Path("local.settings.json")
@@ -102,7 +102,7 @@ def _from_file(file: Path) -> Found:
 
 def _checked(values: Mapping[str, str], source: str) -> Found:
     try:
-        return Found(Settings.from_env(values), source)
+        return Found(Settings.from_env(values, STORAGE_NEEDS), source)
     except SettingsError as problem:
         raise SettingsError(f"{problem}\n(read from {source})") from problem
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import IO, Any, Protocol
 
@@ -63,7 +64,7 @@ class AzureBlobStore:
 
     def list_uploads(self, container: str, prefix: str = "") -> Iterator[Upload]:
         """List page by page, as storage does it."""
-        with translated("Blob storage"):
+        with translated("Blob storage"), _in(container):
             for found in self._service.get_container_client(container).list_blobs(name_starts_with=prefix or None):
                 yield self._upload_of(container, found)
 
@@ -81,7 +82,7 @@ class AzureBlobStore:
     def upload(self, container: str, name: str, content: IO[bytes], size: int, progress: Progress) -> Upload:
         """Upload in blocks of 4 MiB."""
         hook = _deltas(progress)
-        with translated("Blob storage"):
+        with translated("Blob storage"), _in(container):
             client = self._service.get_blob_client(container, name)
             written: dict[str, Any] = client.upload_blob(
                 content,
@@ -135,6 +136,15 @@ class AzureBlobStore:
     def _upload_of(self, container: str, found: Any) -> Upload:
         etag = str(found.etag).strip('"')
         return Upload(self._account, container, found.name, etag, found.size, found.last_modified)
+
+
+@contextmanager
+def _in(container: str) -> Iterator[None]:
+    """Say which container is missing, where nothing else can be."""
+    try:
+        yield
+    except ResourceNotFoundError as error:
+        raise RequestRefused(f"There is no container {container} in this storage account.") from error
 
 
 def _deltas(progress: Progress) -> Callable[[int, int | None], None]:

@@ -14,9 +14,9 @@ from pipeline.batch import TaskOrder
 from pipeline.ledger import change_run
 from pipeline.services import Services
 from shared.connections import Connection
-from shared.errors import RunExists
+from shared.errors import BlobGone, RunExists
 from shared.locations import prefix_of
-from shared.runs import Run, RunState, Upload, claim
+from shared.runs import Run, RunState, Upload, addressable, claim
 from shared.settings import Settings
 from shared.task import TaskParameters
 from shared.telemetry import traceparent
@@ -30,6 +30,24 @@ class Submission(StrEnum):
     SUBMITTED = "submitted"
     KNOWN = "known"
     IGNORED = "ignored"
+    GONE = "gone"
+    UNREACHABLE = "unreachable"
+
+
+def receive(services: Services, container: str, name: str) -> Submission:
+    """Submit the present version of a blob that an event told of.
+
+    A blob that was deleted meanwhile, or whose name leads to another blob, has nothing that could be processed.
+    """
+    if not addressable(name):
+        log.warning("upload.unreachable", extra={"container": container, "blob": name})
+        return Submission.UNREACHABLE
+    try:
+        upload = services.blobs.properties(container, name)
+    except BlobGone:
+        log.info("upload.gone", extra={"container": container})
+        return Submission.GONE
+    return submit(services, upload)
 
 
 def submit(services: Services, upload: Upload) -> Submission:

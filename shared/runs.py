@@ -88,6 +88,15 @@ class Upload:
         return self.name.lower().endswith(INPUT_SUFFIXES)
 
 
+def addressable(name: str) -> bool:
+    """Tell whether a blob can be reached by its name over HTTP.
+
+    Clients drop the segments ``.`` and ``..`` from a path before they send it (RFC 3986, 5.2.4), so that such a name
+    would reach another blob, of another container even.
+    """
+    return not {".", ".."} & set(name.replace("\\", "/").split("/"))
+
+
 def make_run_id(account: str, container: str, name: str, etag: str) -> RunId:
     """Hash what names one version of one blob; NUL cannot occur in any part, so parts cannot run together."""
     parts = "\0".join((account, container, name, etag.strip('"')))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
@@ -21,7 +22,9 @@ from shared.task import Limits
 CONNECTIONS = ("STORAGE", "SERVICEBUS", "BATCH", "EMAIL")
 HOST_STORAGE = "AzureWebJobsStorage"
 _KEY = re.compile(r"(?:AccountKey|SharedAccessKey|SharedAccessSignature)=", re.IGNORECASE)
-REQUIRED_CONNECTIONS = ("STORAGE", "SERVICEBUS", "BATCH")
+FUNCTION_APP_NEEDS = frozenset({"STORAGE", "SERVICEBUS", "BATCH", "BATCH_POOL_ID", "WORKER_IMAGE"})
+STORAGE_NEEDS = frozenset({"STORAGE"})
+"""What a command needs that reads the ledger and blobs, and nothing else."""
 
 
 def _text(raw: str) -> str:
@@ -166,8 +169,15 @@ class Settings:
     in_azure: bool
 
     @classmethod
-    def from_env(cls, environment: Mapping[str, str] | None = None) -> Settings:
+    def from_env(
+        cls, environment: Mapping[str, str] | None = None, needs: AbstractSet[str] = FUNCTION_APP_NEEDS
+    ) -> Settings:
         """Read all settings.
+
+        Parameters
+        ----------
+        needs
+            The connections and settings that must be given; what else has no default is then empty.
 
         Raises
         ------
@@ -176,8 +186,8 @@ class Settings:
         """
         environment = dict(os.environ if environment is None else environment)
         problems: list[str] = []
-        values = {spec.name.lower(): _read(spec, environment, problems) for spec in SPECS}
-        connections = {name: found for name in CONNECTIONS if (found := _connect(name, environment, problems))}
+        values = {spec.name.lower(): _read(spec, environment, needs, problems) for spec in SPECS}
+        connections = {name: found for name in CONNECTIONS if (found := _connect(name, environment, needs, problems))}
         problems += _contradictions(values, connections)
         problems += _keys_in_azure(environment)
         if problems:
@@ -219,11 +229,12 @@ class Settings:
         )
 
 
-def _read(spec: Spec, environment: Mapping[str, str], problems: list[str]) -> Any:
+def _read(spec: Spec, environment: Mapping[str, str], needs: AbstractSet[str], problems: list[str]) -> Any:
     raw = environment.get(spec.name, spec.default)
     if raw is None:
-        problems.append(f"{spec.name} is missing. {spec.about}")
-        return None
+        if spec.name in needs:
+            problems.append(f"{spec.name} is missing. {spec.about}")
+        return ""
     try:
         return spec.read(raw.strip())
     except ValueError as problem:
@@ -231,13 +242,15 @@ def _read(spec: Spec, environment: Mapping[str, str], problems: list[str]) -> An
         return None
 
 
-def _connect(name: str, environment: Mapping[str, str], problems: list[str]) -> Connection | None:
+def _connect(
+    name: str, environment: Mapping[str, str], needs: AbstractSet[str], problems: list[str]
+) -> Connection | None:
     try:
         connection = read_connection(name, environment)
     except SettingsError as problem:
         problems.append(str(problem))
         return None
-    if connection is None and name in REQUIRED_CONNECTIONS:
+    if connection is None and name in needs:
         problems.append(f"The connection {name} is missing: {name}__… in Azure, {name} on a laptop.")
     return connection
 

@@ -109,3 +109,13 @@ def test_laptop_url_lets_batch_write_and_not_read(storage: Connection, fresh: st
     assert httpx.put(target, content=b"log", headers={"x-ms-blob-type": "BlockBlob"}).status_code == 201
     assert httpx.get(target).status_code == 403
     assert store.read(fresh, "log.txt", 10) == b"log"
+
+
+@pytest.mark.cloud
+def test_missing_container_is_named(storage: Connection, fresh: str) -> None:
+    """Whoever mistyped a container's name reads it in the error."""
+    store = AzureBlobStore(storage)
+    with pytest.raises(RequestRefused, match=fresh):
+        put(store, fresh, "a.json", b"{}")
+    with pytest.raises(RequestRefused, match=fresh):
+        list(store.list_uploads(fresh))

@@ -67,8 +67,8 @@ def test_settings_of_a_local_cloud_that_is_down_are_passed_over(tmp_path: Path, 
 
 def test_a_named_file_is_not_mixed_with_the_environment(tmp_path: Path) -> None:
     """Settings of two deployments never meet."""
-    incomplete = write(tmp_path / "a.json", {"STORAGE": VALUES["STORAGE"]})
-    with pytest.raises(SettingsError, match=r"BATCH_POOL_ID is missing(?s:.)*read from .*a\.json"):
+    incomplete = write(tmp_path / "a.json", {"BATCH_POOL_ID": "pool"})
+    with pytest.raises(SettingsError, match=r"STORAGE is missing(?s:.)*read from .*a\.json"):
         find_settings(incomplete, values("environment"), [])
 
 

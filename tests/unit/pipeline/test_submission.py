@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.submission import Submission, submit
+from pipeline.submission import Submission, receive, submit
 from shared.errors import ServiceUnavailable
 from shared.runs import RunState
 from shared.task import TaskParameters
@@ -77,3 +77,35 @@ def test_task_is_told_everything_by_environment_and_nothing_by_command_line() ->
     assert told.limits == world.settings.limits
     assert environment["BATCHJSON_BLOB_NAME"].isascii()
     assert environment["STORAGE"].startswith("DefaultEndpoints") or environment["STORAGE"].startswith("UseDevelopment")
+
+
+def test_received_blob_is_submitted_as_it_is_now() -> None:
+    """An event names a blob; its version is read when the event is handled."""
+    world = World()
+    upload = world.blobs.put("batch-input", "a.json", b"{}")
+    assert receive(world.services, "batch-input", "a.json") is Submission.SUBMITTED
+    assert world.ledger.get(upload.run_id).upload == upload
+
+
+def test_deleted_blob_leaves_nothing_to_do() -> None:
+    """A blob that is gone before its event was handled is no error."""
+    world = World()
+    assert receive(world.services, "batch-input", "gone.json") is Submission.GONE
+    assert world.ledger.runs == {}
+
+
+@pytest.mark.parametrize("name", ["../batch-output/x.json", "a/../b.json", "./a.json", "a/..", "a\\..\\b.json", ".."])
+def test_name_that_leads_to_another_blob_is_not_followed(name: str) -> None:
+    """Clients resolve dots before they send a request: the name would reach into another container."""
+    world = World()
+    world.blobs.put("batch-input", name, b"{}")
+    assert receive(world.services, "batch-input", name) is Submission.UNREACHABLE
+    assert world.batch.orders == []
+
+
+@pytest.mark.parametrize("name", ["a..json", "..a/b.json", "a/...json", ".json", "x/.hidden.json"])
+def test_dots_inside_a_name_do_no_harm(name: str) -> None:
+    """Only whole segments of dots are special."""
+    world = World()
+    world.blobs.put("batch-input", name, b"{}")
+    assert receive(world.services, "batch-input", name) is Submission.SUBMITTED

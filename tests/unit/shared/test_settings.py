@@ -9,7 +9,7 @@ import pytest
 
 from shared.connections import EMULATOR_KEY, account_name, read_connection
 from shared.errors import SettingsError
-from shared.settings import CONNECTIONS, SPECS, Settings
+from shared.settings import CONNECTIONS, SPECS, STORAGE_NEEDS, Settings
 from tests.unit.builders import ROOT, laptop_settings, sample_values
 
 AZURE = {
@@ -112,3 +112,12 @@ def test_absent_connection_is_none() -> None:
 def test_settings_page_exists() -> None:
     """The docs page that the sample is held against is there."""
     assert Path(ROOT / "docs" / "settings.md").exists()
+
+
+def test_operator_needs_storage_only_to_look_at_runs() -> None:
+    """Commands that read the ledger do not ask for Batch or an image."""
+    storage = {name: value for name, value in AZURE.items() if name.startswith("STORAGE__")}
+    settings = Settings.from_env(storage, STORAGE_NEEDS)
+    assert settings.batch_pool_id == ""
+    with pytest.raises(SettingsError, match="BATCH"):
+        settings.connection("BATCH")
