@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
+from xml.etree import ElementTree as ET
 
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError
@@ -18,7 +22,7 @@ from local.host.patterns import BlobPath
 
 log = logging.getLogger("host")
 _PAGE = 5000
-_GONE_OR_CHANGED = (404, 412)
+_GONE_OR_CHANGED = (HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +33,32 @@ class FoundBlob:
     etag: str
     blob_type: str = "BlockBlob"
 
-    @classmethod
-    def from_listing(cls, blob: BlobProperties) -> FoundBlob:
-        """Take what is needed from a listing."""
-        kind = getattr(blob.blob_type, "value", blob.blob_type)
-        return cls(str(blob.name), str(blob.etag).strip('"'), str(kind or "BlockBlob"))
-
 
 def list_blobs(container: ContainerClient) -> list[FoundBlob]:
-    """List a container; a request per 5 000 blobs."""
-    return [FoundBlob.from_listing(blob) for blob in container.list_blobs(results_per_page=_PAGE)]
+    """List a container; a request per 5 000 blobs.
+
+    The answers are read here: to make its objects of 3 000 blobs takes the SDK a second, in which no function runs.
+    """
+    found: list[FoundBlob] = []
+
+    def read(response: Any) -> None:
+        if response.http_response.status_code == HTTPStatus.OK:
+            found.extend(read_listing(response.http_response.body()))
+
+    for _ in container.list_blob_names(results_per_page=_PAGE, raw_response_hook=read):
+        continue
+    return found
+
+
+def read_listing(answer: bytes) -> Iterator[FoundBlob]:
+    """Read the answer of List Blobs; names that XML cannot hold come percent-encoded (its reference, Name)."""
+    for blob in ET.fromstring(answer).iterfind("Blobs/Blob"):  # noqa: S314 - the SDK reads it so, too
+        name = blob.find("Name")
+        if name is not None:
+            text = name.text or ""
+            shown = unquote(text) if name.get("Encoded") == "true" else text
+            etag = blob.findtext("Properties/Etag", "").strip('"')
+            yield FoundBlob(shown, etag, blob.findtext("Properties/BlobType", "BlockBlob"))
 
 
 def fetch(

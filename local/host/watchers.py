@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.storage.blob import ContainerClient
 
 from local.host.blobs import FoundBlob, fetch, list_blobs
@@ -25,6 +25,7 @@ from local.host.waiting import backoff, insist, pause
 log = logging.getLogger("host")
 _SHARE_OF_TIME = 4
 """Pause at least four times as long as the scan took, so that a container of many blobs does not take a whole core."""
+_CANNOT_LIST = "Azurite lists no container in which a blob's name holds a control character: delete that blob."
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +179,8 @@ class ContainerScanner:
             listing = await asyncio.to_thread(list_blobs, self._container)
         except ResourceNotFoundError:
             self._say(f"Waiting for the container {name}: it does not exist")
+        except HttpResponseError as problem:
+            self._say(f"The container {name} cannot be listed (HTTP {problem.status_code}). {_CANNOT_LIST}")
         except STORAGE_ERRORS as problem:
             self._say(f"Waiting for the container {name}: storage does not answer ({type(problem).__name__})")
         else:
