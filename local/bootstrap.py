@@ -84,7 +84,7 @@ def install_azurite(venv: Path) -> None:
     if npm is None:
         raise SetupFailed("npm is missing beside node; remove that node or install npm")
     run(
-        [npm, "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"],
+        [npm, "ci", "--loglevel", "error", "--ignore-scripts", "--no-audit", "--no-fund"],
         cwd=AZURITE,
         path=search_path(venv),
     )
