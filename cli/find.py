@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cli.errors import CommandFailed
 from cli.text import shown
+from pipeline.ledger import EVERY_RUN, RunFilter
 from shared.errors import BlobGone, RunNotFound
 from shared.runs import Run, RunId, parse_attempt_id
 
@@ -22,13 +23,13 @@ _NEWEST = 2_000
 _MOST_NAMED = 5
 
 
-def newest_runs(ledger: Ledger, most: int = _NEWEST, page: int = _PAGE) -> Iterator[Run]:
-    """Go through the newest runs, page by page, without asking for more pages than are looked at."""
-    token, seen = None, 0
-    while seen < most:
-        found = ledger.newest(min(page, most - seen), token)
+def newest_runs(ledger: Ledger, most: int = _NEWEST, page: int = _PAGE, where: RunFilter = EVERY_RUN) -> Iterator[Run]:
+    """Go through the newest runs that fit, page by page, without asking for more pages than are looked at."""
+    token, left = None, most
+    while left > 0:
+        found = ledger.newest(min(page, left), token, where)
         yield from found.runs
-        seen, token = seen + page, found.next
+        left, token = left - len(found.runs), found.next
         if token is None:
             return
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,17 +15,17 @@ from cli.common import Invocation, cloud_command
 from cli.documents import run_document
 from cli.errors import CommandFailed, ExitCode
 from cli.find import newest_runs
+from cli.moments import read_moment
 from cli.output import Output, state_text
 from cli.table import runs_table
 from cli.text import counted, shown
+from pipeline.ledger import RunFilter
 from shared.runs import Run, RunState
 
 if TYPE_CHECKING:
     from pipeline.services import Services
 
 _WATCH_SECONDS = 2.0
-_SEARCHED = 5_000
-"""How many of the newest runs are looked through for those that fit."""
 
 
 @cloud_command
@@ -36,6 +35,9 @@ def runs(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1_000, help="At most so many.")] = 20,
     state: Annotated[RunState | None, typer.Option("--state", "-s", help="Only runs in this state.")] = None,
     prefix: Annotated[str, typer.Option("--prefix", "-p", help="Only blobs whose names begin so.")] = "",
+    since: Annotated[
+        str, typer.Option("--since", metavar="AGE|TIME", help="Uploaded since: 30m, 6h, 2d, a time.")
+    ] = "",
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Keep showing them until Ctrl-C.")] = False,
 ) -> None:
     """List the newest runs."""
@@ -43,22 +45,15 @@ def runs(
     if watch and output.as_json:
         raise CommandFailed("--watch never ends, so it makes no JSON document.", exit_code=ExitCode.USAGE)
     services = invocation.services()
+    where = RunFilter(state, prefix, read_moment(since, services.clock()) if since else None)
 
     def find() -> list[Run]:
-        return fitting_runs(services, limit, state, prefix)
+        return list(newest_runs(services.ledger, limit, where=where))
 
     if watch:
         _watch(output, services, find)
     else:
         _list(output, services, find())
-
-
-def fitting_runs(services: Services, limit: int, state: RunState | None, prefix: str) -> list[Run]:
-    """The newest runs in a state and with a prefix, at most `limit`, among the newest that are looked through."""
-    filtered = state is not None or bool(prefix)
-    newest = newest_runs(services.ledger, most=_SEARCHED if filtered else limit, page=min(limit, 100))
-    fitting = (run for run in newest if state in (None, run.state) and run.upload.name.startswith(prefix))
-    return list(islice(fitting, limit))
 
 
 def _list(output: Output, services: Services, found: list[Run]) -> None:

@@ -10,9 +10,19 @@ from typing import Any
 from azure.data.tables import EdmType, EntityProperty
 
 from shared.outcome import decode_outcome, encode_outcome
-from shared.runs import Failure, Run, RunState, TaskKey, Upload
+from shared.runs import Failure, Run, RunId, RunState, TaskKey, Upload
 
 _TIMES = tuple(each.name for each in fields(Run) if each.name.endswith("_at"))
+
+
+def partition_of(run_id: RunId) -> str:
+    """The partition of a run and its history; one of 256, so that load spreads."""
+    return f"run-{run_id[:2]}"
+
+
+def history_key(run: Run) -> str:
+    """The row key under which an attempt is kept when the next one begins; it sorts behind the run's own."""
+    return f"{run.run_id}-{run.attempt:06d}"
 
 
 def row_of(run: Run) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from functools import cached_property
 from pipeline.batch import AzureBatch, BatchGateway
 from pipeline.blobs import AzureBlobStore, BlobStore
 from pipeline.bus import AzureServiceBus, EventBus
-from pipeline.ledger import Ledger, TableLedger
+from pipeline.ledger import Ledger
+from pipeline.ledger_table import TableLedger
 from pipeline.notification.channel import Channel
 from pipeline.notification.delivery import Sender
 from pipeline.notification.email import EmailSender

@@ -46,12 +46,13 @@ SETTLED = frozenset({RunState.SUCCEEDED, RunState.REJECTED, RunState.FAILED, Run
 LEGAL_MOVES: dict[RunState, frozenset[RunState]] = {
     RunState.CLAIMED: frozenset({RunState.SUBMITTED, RunState.LOST}),
     RunState.SUBMITTED: SETTLED,
-    RunState.SUCCEEDED: frozenset(),
-    RunState.REJECTED: frozenset(),
-    RunState.FAILED: frozenset(),
-    RunState.LOST: frozenset(),
+    RunState.SUCCEEDED: frozenset({RunState.CLAIMED}),
+    RunState.REJECTED: frozenset({RunState.CLAIMED}),
+    RunState.FAILED: frozenset({RunState.CLAIMED}),
+    RunState.LOST: frozenset({RunState.CLAIMED}),
     RunState.IGNORED: frozenset(),
 }
+"""Back to `claimed` leads only a replay, which is a new attempt: within an attempt no state is ever entered twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,7 @@ class Run:
     attempt: int = 1
     task: TaskKey | None = None
     submitted_at: datetime | None = None
+    resubmitted_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
     settled_at: datetime | None = None
@@ -168,10 +170,36 @@ class Run:
         """The id of this attempt's Batch task and event."""
         return attempt_id(self.run_id, self.attempt)
 
+    @property
+    def in_state_since(self) -> datetime:
+        """When the run came into its present state."""
+        if self.state.settled and self.settled_at:
+            return self.settled_at
+        if self.state is RunState.SUBMITTED:
+            return self.resubmitted_at or self.submitted_at or self.claimed_at
+        return self.claimed_at
+
     def submitted(self, task: TaskKey, at: datetime) -> Self:
         """Move to `submitted`: the task is in Batch."""
         self._check(RunState.SUBMITTED)
         return replace(self, state=RunState.SUBMITTED, task=task, submitted_at=at)
+
+    def resubmitted(self, task: TaskKey, at: datetime) -> Self:
+        """Stay `submitted`, with the task added anew because Batch no longer had it: once an attempt (docs/adr/0008).
+
+        Raises
+        ------
+        IllegalMove
+            When the run is not submitted, or its task was added anew before.
+        """
+        if self.state is not RunState.SUBMITTED or self.resubmitted_at:
+            raise IllegalMove(f"Run {self.attempt_id} is {self.state.value}: its task cannot be added anew.")
+        return replace(self, task=task, resubmitted_at=at)
+
+    def replayed(self, at: datetime) -> Self:
+        """Begin the next attempt: claimed again, with nothing of the attempt before but the upload."""
+        self._check(RunState.CLAIMED)
+        return type(self)(self.upload, RunState.CLAIMED, claimed_at=at, attempt=self.attempt + 1, version=self.version)
 
     def decided(self, outcome: Outcome, at: datetime) -> Self:
         """Move to `succeeded` or `rejected`, as the worker's outcome says."""

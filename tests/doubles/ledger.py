@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import count
 
-from pipeline.ledger import RunPage
+from pipeline.ledger import EVERY_RUN, Counts, RunFilter, RunPage
 from shared.errors import InvalidDocument, LedgerConflict, RunExists, RunNotFound
-from shared.runs import Run, RunId
+from shared.runs import Run, RunId, RunState
 
 
 class MemoryLedger:
@@ -16,7 +16,9 @@ class MemoryLedger:
 
     def __init__(self) -> None:
         self.runs: dict[RunId, Run] = {}
+        self.history: dict[RunId, list[Run]] = {}
         self.watermarks: dict[str, datetime] = {}
+        self.bookmarks: dict[str, str] = {}
         self._versions = count(1)
 
     def claim(self, run: Run) -> Run:
@@ -29,20 +31,52 @@ class MemoryLedger:
             raise RunNotFound
         return self.runs[run_id]
 
-    def save(self, run: Run) -> Run:
-        if run.version is None:
+    def save(self, run: Run, before: Run) -> Run:
+        if before.version is None:
             raise InvalidDocument
-        if self.get(run.run_id).version != run.version:
+        stored = self.runs.get(run.run_id)
+        if stored is None:
+            raise RunNotFound
+        if stored.version != before.version:
             raise LedgerConflict
+        if run.attempt != before.attempt:
+            self.history.setdefault(run.run_id, []).append(before)
         return self._store(run)
 
-    def newest(self, limit: int, before: str | None = None) -> RunPage:
-        if before is not None and not before.isdigit():
+    def attempts(self, run_id: RunId) -> list[Run]:
+        return [*self.history.get(run_id, []), self.get(run_id)]
+
+    def newest(self, limit: int, before: str | None = None, where: RunFilter = EVERY_RUN) -> RunPage:
+        if before is not None and not before.startswith("after "):
             raise InvalidDocument
-        start = int(before or 0)
-        ordered = sorted(self.runs.values(), key=lambda run: run.upload.uploaded_at, reverse=True)
-        page = ordered[start : start + limit]
-        return RunPage(tuple(page), str(start + limit) if len(page) == limit else None)
+        fitting = sorted((key(run), run) for run in list(self.runs.values()) if where.fits(run))
+        page = [(at, run) for at, run in fitting if before is None or f"after {at}" > before][:limit]
+        return RunPage(tuple(run for _, run in page), f"after {page[-1][0]}" if len(page) == limit else None)
+
+    def unpublished(self, limit: int, settled_before: datetime) -> list[Run]:
+        due = [
+            (run.settled_at, run.run_id)
+            for run in self.runs.values()
+            if run.state.settled and run.settled_at and not run.notified_at and run.settled_at < settled_before
+        ]
+        return [self.runs[run_id] for _, run_id in sorted(due)[:limit]]
+
+    def counts(self, since: datetime) -> Counts:
+        counts: dict[tuple[datetime, RunState], int] = {}
+        first = since.replace(minute=0, second=0, microsecond=0)
+        for run in self.runs.values():
+            hour = run.upload.uploaded_at.replace(minute=0, second=0, microsecond=0)
+            if hour >= first:
+                counts[hour, run.state] = counts.get((hour, run.state), 0) + 1
+        return counts
+
+    def purge(self, uploaded_before: datetime, limit: int) -> int:
+        first = uploaded_before.date()
+        old = [run for run in self.runs.values() if run.upload.uploaded_at.date() < first and not run.state.open]
+        for run in old[:limit]:
+            del self.runs[run.run_id]
+            self.history.pop(run.run_id, None)
+        return len(old[:limit])
 
     def watermark(self, pool_id: str) -> datetime | None:
         return self.watermarks.get(pool_id)
@@ -50,7 +84,18 @@ class MemoryLedger:
     def move_watermark(self, pool_id: str, to: datetime) -> None:
         self.watermarks[pool_id] = max(to, self.watermarks.get(pool_id, to))
 
+    def bookmark(self, name: str) -> str | None:
+        return self.bookmarks.get(name)
+
+    def set_bookmark(self, name: str, text: str) -> None:
+        self.bookmarks[name] = text
+
     def _store(self, run: Run) -> Run:
         stored = replace(run, version=f"v{next(self._versions)}")
         self.runs[run.run_id] = stored
         return stored
+
+
+def key(run: Run) -> str:
+    """Sorts the newest upload first."""
+    return f"{10**11 - run.upload.uploaded_at.timestamp():024.6f}-{run.run_id}"

@@ -13,8 +13,9 @@ GATEWAYS = {
     "pipeline/batch.py",
     "pipeline/blobs.py",
     "pipeline/bus.py",
-    "pipeline/ledger.py",
+    "pipeline/ledger_queries.py",
     "pipeline/ledger_rows.py",
+    "pipeline/ledger_table.py",
     "pipeline/notification/acs.py",
 }
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from pipeline.ledger import Ledger, TableLedger, change_run
+from pipeline.ledger import Ledger, RunFilter, change_run
+from pipeline.ledger_table import TableLedger
 from shared.errors import InvalidDocument, LedgerConflict, RunExists, RunNotFound
 from shared.runs import Failure, Run, RunId, RunState, TaskKey
 from tests.doubles.ledger import MemoryLedger
@@ -43,7 +44,7 @@ def test_full_run_reads_back_as_it_was(ledger: Ledger) -> None:
     decided = stored.submitted(TaskKey("job", run.run_id), NOON).decided(an_outcome(run, rejected=True), NOON)
     times: dict[str, Any] = {name: NOON + timedelta(microseconds=1) for name in _times()}
     full = replace(decided, node_id="node-1", exit_code=0, **times)
-    ledger.save(full)
+    ledger.save(full, stored)
     assert ledger.get(run.run_id) == full
 
 
@@ -75,16 +76,16 @@ def test_of_many_claims_at_once_one_wins(ledger: Ledger) -> None:
 def test_stale_writer_is_refused(ledger: Ledger) -> None:
     """Only who has seen the last version may write the next."""
     first = ledger.claim(a_claimed_run())
-    ledger.save(replace(first, node_id="one"))
+    ledger.save(replace(first, node_id="one"), first)
     with pytest.raises(LedgerConflict):
-        ledger.save(replace(first, node_id="two"))
+        ledger.save(replace(first, node_id="two"), first)
     assert ledger.get(first.run_id).node_id == "one"
 
 
 def test_run_that_was_never_read_cannot_be_saved(ledger: Ledger) -> None:
     """A write without a version would not be conditional."""
     with pytest.raises(InvalidDocument):
-        ledger.save(a_claimed_run())
+        ledger.save(a_claimed_run(), a_claimed_run())
 
 
 def test_unknown_run_is_not_found(ledger: Ledger) -> None:
@@ -96,7 +97,7 @@ def test_unknown_run_is_not_found(ledger: Ledger) -> None:
 def test_change_is_made_anew_when_another_was_quicker(ledger: Ledger) -> None:
     """Two who change different fields at once both get their way."""
     run = ledger.claim(a_claimed_run())
-    meddlers = iter([lambda: ledger.save(replace(ledger.get(run.run_id), node_id="other"))])
+    meddlers = iter([lambda: ledger.save(replace(run, node_id="other"), run)])
 
     def change(found: Run) -> Run:
         meddle: Callable[[], Run] | None = next(meddlers, None)
@@ -116,7 +117,7 @@ def test_change_gives_up_when_others_are_always_quicker(ledger: Ledger) -> None:
     def change(found: Run) -> Run:
         nonlocal turns
         turns += 1
-        ledger.save(replace(ledger.get(run.run_id), node_id=f"other-{turns}"))
+        ledger.save(replace(found, node_id=f"other-{turns}"), found)
         return found
 
     with pytest.raises(LedgerConflict):
@@ -157,3 +158,163 @@ def test_watermark_never_moves_back(ledger: Ledger) -> None:
     ledger.move_watermark("pool", NOON - timedelta(hours=1))
     assert ledger.watermark("pool") == NOON
     assert ledger.watermark("other") is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_attempt_is_kept_when_the_next_begins(ledger: Ledger, name: str) -> None:
+    """Task, times, figures and error of every attempt stay on record, and the present one is the run."""
+    first = settled(ledger, name)
+    second = change_run(ledger, first.run_id, lambda run: run.replayed(NOON))
+    third = change_run(ledger, first.run_id, failed_and_replayed)
+    assert second.attempt == 2
+    assert ledger.get(first.run_id) == third
+    kept = ledger.attempts(first.run_id)
+    assert [(run.attempt, run.state) for run in kept] == [
+        (1, RunState.SUCCEEDED),
+        (2, RunState.CLAIMED),
+        (3, RunState.CLAIMED),
+    ]
+    assert kept[0] == first
+
+
+def failed_and_replayed(run: Run) -> Run:
+    lost = run.ended_without_outcome(RunState.LOST, Failure("c", "m"), NOON)
+    return lost.replayed(NOON)
+
+
+def test_of_many_replays_at_once_one_is_written(ledger: Ledger) -> None:
+    """Who has seen attempt 1 can begin attempt 2 only while nobody else has; nobody writes half of it."""
+    run = settled(ledger, "a.json")
+
+    def attempt(_: int) -> bool:
+        try:
+            ledger.save(run.replayed(NOON), run)
+        except LedgerConflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as callers:
+        assert sum(callers.map(attempt, range(8))) == 1
+    assert [each.attempt for each in ledger.attempts(run.run_id)] == [1, 2]
+
+
+def test_history_of_what_is_unknown_is_not_found(ledger: Ledger) -> None:
+    """As the run itself is not."""
+    with pytest.raises(RunNotFound):
+        ledger.attempts(RunId("0" * 32))
+
+
+def settled(ledger: Ledger, name: str, at: datetime = NOON, state: RunState = RunState.SUCCEEDED) -> Run:
+    """A run on record that has come to its end."""
+    run = ledger.claim(a_claimed_run(name, at))
+    sent = ledger.save(run.submitted(TaskKey("job", run.run_id), at), run)
+    if state is RunState.SUBMITTED:
+        return sent
+    ended = sent.decided(an_outcome(run), at) if state is RunState.SUCCEEDED else None
+    return ledger.save(ended or sent.ended_without_outcome(state, Failure("c", "m"), at), sent)
+
+
+def names(ledger: Ledger, where: RunFilter, limit: int = 2) -> list[str]:
+    """The names of all runs that fit, page by page."""
+    found, token = [], None
+    while True:
+        page = ledger.newest(limit, token, where)
+        found += [run.upload.name for run in page.runs]
+        if (token := page.next) is None:
+            return found
+
+
+def test_runs_are_listed_by_state_name_and_time(ledger: Ledger) -> None:
+    """Each filter alone and all together, newest first, over days and pages."""
+    for hours in range(8):
+        state = RunState.FAILED if hours % 2 else RunState.SUCCEEDED
+        settled(ledger, f"{'in' if hours < 6 else 'out'}/{hours}.json", NOON - timedelta(hours=6 * hours), state)
+    ledger.claim(a_claimed_run("in/new.json", NOON + timedelta(hours=1)))
+    assert names(ledger, RunFilter(state=RunState.FAILED)) == ["in/1.json", "in/3.json", "in/5.json", "out/7.json"]
+    assert names(ledger, RunFilter(prefix="out/")) == ["out/6.json", "out/7.json"]
+    assert names(ledger, RunFilter(since=NOON - timedelta(hours=6))) == ["in/new.json", "in/0.json", "in/1.json"]
+    assert names(ledger, RunFilter(until=NOON - timedelta(hours=30))) == ["out/6.json", "out/7.json"]
+    since = NOON - timedelta(hours=20)
+    assert names(ledger, RunFilter(RunState.FAILED, "in/", since, NOON)) == ["in/1.json", "in/3.json"]
+    assert names(ledger, RunFilter(state=RunState.CLAIMED)) == ["in/new.json"]
+    assert names(ledger, RunFilter(state=RunState.SUBMITTED)) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hostile_prefix_is_text_like_any_other(ledger: Ledger, name: str) -> None:
+    """No quote or wildcard in a prefix changes the question."""
+    ledger.claim(a_claimed_run(name))
+    ledger.claim(a_claimed_run("other.json"))
+    assert names(ledger, RunFilter(prefix=name[:-2])) == [name]
+    assert names(ledger, RunFilter(prefix=name + "x")) == []
+
+
+def test_open_runs_are_found_by_how_long_they_are_open(ledger: Ledger) -> None:
+    """A claim or a submission of just now is not yet suspicious."""
+    settled(ledger, "old.json", NOON - timedelta(hours=1), RunState.SUBMITTED)
+    settled(ledger, "new.json", NOON, RunState.SUBMITTED)
+    settled(ledger, "done.json", NOON - timedelta(hours=1))
+    waiting = RunFilter(state=RunState.SUBMITTED, in_state_before=NOON - timedelta(minutes=5))
+    assert names(ledger, waiting) == ["old.json"]
+
+
+def test_resubmission_counts_as_coming_into_the_state(ledger: Ledger) -> None:
+    """What was added anew just now is given its time."""
+    run = settled(ledger, "a.json", NOON - timedelta(hours=1), RunState.SUBMITTED)
+    ledger.save(run.resubmitted(TaskKey("job-2", run.run_id), NOON), run)
+    assert names(ledger, RunFilter(state=RunState.SUBMITTED, in_state_before=NOON)) == []
+    assert names(ledger, RunFilter(state=RunState.SUBMITTED)) == ["a.json"]
+
+
+def test_unpublished_runs_are_found_until_they_are_marked(ledger: Ledger) -> None:
+    """The earliest settled stands first; open and published ones are not among them."""
+    later = settled(ledger, "later.json", NOON)
+    first = settled(ledger, "first.json", NOON - timedelta(hours=1))
+    settled(ledger, "open.json", NOON - timedelta(hours=1), RunState.SUBMITTED)
+    due = NOON + timedelta(seconds=1)
+    assert ledger.unpublished(10, due) == [first, later]
+    assert ledger.unpublished(1, due) == [first]
+    assert ledger.unpublished(10, NOON) == [first]
+    ledger.save(replace(first, notified_at=NOON), first)
+    assert ledger.unpublished(10, due) == [later]
+    ledger.save(later.replayed(NOON), later)
+    assert ledger.unpublished(10, due) == [], "a new attempt has nothing to tell yet"
+
+
+def test_runs_are_counted_by_state_and_hour(ledger: Ledger) -> None:
+    """Each run counts once, in the hour of its upload."""
+    for minutes in (0, 10, 70):
+        settled(ledger, f"{minutes}.json", NOON - timedelta(minutes=minutes))
+    again = settled(ledger, "again.json", NOON, RunState.FAILED)
+    ledger.save(again.replayed(NOON), again)
+    settled(ledger, "old.json", NOON - timedelta(days=3))
+    assert ledger.counts(NOON - timedelta(hours=3)) == {
+        (NOON, RunState.SUCCEEDED): 1,
+        (NOON - timedelta(hours=1), RunState.SUCCEEDED): 1,
+        (NOON - timedelta(hours=2), RunState.SUCCEEDED): 1,
+        (NOON, RunState.CLAIMED): 1,
+    }
+
+
+def test_old_runs_are_forgotten_in_portions(ledger: Ledger) -> None:
+    """With all their attempts and rows; what is open or younger stays."""
+    for days in range(5):
+        run = settled(ledger, f"{days}.json", NOON - timedelta(days=days))
+        ledger.save(run.replayed(NOON).ended_without_outcome(RunState.LOST, Failure("c", "m"), NOON), run)
+    settled(ledger, "open.json", NOON - timedelta(days=9), RunState.SUBMITTED)
+    bound = NOON - timedelta(days=2)
+    assert [ledger.purge(bound, 3) for _ in range(2)] == [2, 0]
+    assert names(ledger, RunFilter()) == ["0.json", "1.json", "2.json", "open.json"]
+    assert names(ledger, RunFilter(state=RunState.LOST)) == ["0.json", "1.json", "2.json"]
+    gone = a_claimed_run("3.json", NOON - timedelta(days=3))
+    with pytest.raises(RunNotFound):
+        ledger.attempts(gone.run_id)
+    assert len(ledger.unpublished(10, NOON + timedelta(days=1))) == 3
+
+
+def test_bookmark_reads_back_what_was_written_last(ledger: Ledger) -> None:
+    """Background work goes on where it stopped."""
+    assert ledger.bookmark("sweep") is None
+    ledger.set_bookmark("sweep", "one")
+    ledger.set_bookmark("sweep", "two ü")
+    assert ledger.bookmark("sweep") == "two ü"

@@ -77,7 +77,7 @@ def test_a_run_is_listed_shown_and_downloaded(settings_file: Path, tmp_path: Pat
     now = services.clock()
     claimed = services.ledger.claim(claim(blob, now))
     outcome = Outcome(status="succeeded", run_id=claimed.run_id, counts=Counts(total_transactions=1))
-    run = services.ledger.save(claimed.submitted(TaskKey("job", claimed.run_id), now).decided(outcome, now))
+    run = services.ledger.save(claimed.submitted(TaskKey("job", claimed.run_id), now).decided(outcome, now), claimed)
     for name, content in (("report.json", b"{}"), ("outcome.json", encode_outcome(outcome))):
         put(services, tmp_path, prefix_of(run) + name, content)
 

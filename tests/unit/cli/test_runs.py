@@ -58,6 +58,22 @@ def test_runs_can_be_filtered(cloud: Cloud) -> None:
     assert [run["run_id"] for run in found["runs"]] == [wanted.run_id]
 
 
+@pytest.mark.parametrize("since", ["20m", "1h", "1d", "2025-06-01T11:40", "2025-06-01T13:40:00+02:00"])
+def test_runs_can_be_limited_to_those_since_a_time(cloud: Cloud, since: str) -> None:
+    """An age or a time; without an offset it is UTC."""
+    cloud.run("new.json", minutes_ago=10)
+    cloud.run("old.json", minutes_ago=3_000)
+    found = cloud.invoke("runs", "--since", since, "--json").document
+    assert [run["blob"]["name"] for run in found["runs"]] == ["new.json"]
+
+
+def test_time_that_is_none_is_wrong_usage(cloud: Cloud) -> None:
+    """The message names forms that are understood."""
+    result = cloud.invoke("runs", "--since", "yesterday")
+    assert result.code == 2
+    assert "6h" in result.err
+
+
 def test_no_more_pages_are_read_than_needed(cloud: Cloud) -> None:
     """Twenty of fifty runs come from pages of ten, and the limit holds."""
     for number in range(50):
@@ -158,7 +174,7 @@ def test_watching_off_a_terminal_tells_each_change_once(cloud: Cloud, monkeypatc
     run = cloud.run("a.json", RunState.SUBMITTED)
     stored = cloud.ledger.get(run.run_id)
     lost = stored.ended_without_outcome(RunState.LOST, Failure("TaskGone", "The task is gone."), NOW)
-    naps = iter([lambda: None, lambda: cloud.ledger.save(lost), interrupt])
+    naps = iter([lambda: None, lambda: cloud.ledger.save(lost, stored), interrupt])
     monkeypatch.setattr("cli.runs.time.sleep", lambda _seconds: next(naps)())
     result = cloud.invoke("runs", "--watch", width=120)
     assert [line.split("  ")[1] for line in result.out.splitlines()] == ["… submitted", "? lost"]

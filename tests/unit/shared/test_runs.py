@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -71,7 +71,9 @@ def test_only_legal_moves_are_made(start: RunState, end: RunState) -> None:
                 return run.decided(an_outcome(run, rejected=end is RunState.REJECTED), NOON).state
             case RunState.FAILED | RunState.LOST:
                 return run.ended_without_outcome(end, Failure("c", "m"), NOON).state
-            case RunState.CLAIMED | RunState.IGNORED:
+            case RunState.CLAIMED:
+                return run.replayed(NOON).state
+            case RunState.IGNORED:
                 raise IllegalMove
 
     if end in LEGAL_MOVES[start]:
@@ -79,6 +81,24 @@ def test_only_legal_moves_are_made(start: RunState, end: RunState) -> None:
     else:
         with pytest.raises(IllegalMove):
             move()
+
+
+def test_replay_keeps_the_upload_and_nothing_else() -> None:
+    """The next attempt starts afresh: no time, task, figure or notification of the one before."""
+    done = a_claimed_run().submitted(TaskKey("j", "t"), NOON).decided(an_outcome(a_claimed_run()), NOON)
+    again = replace(done, notified_at=NOON, mailed_at=NOON).replayed(NOON + timedelta(days=1))
+    assert again == replace(a_claimed_run(), attempt=2, claimed_at=NOON + timedelta(days=1))
+    assert again.attempt_id == f"{done.run_id}-2"
+
+
+def test_lost_task_is_added_anew_once() -> None:
+    """A second loss is no longer bad luck."""
+    run = a_claimed_run().submitted(TaskKey("j", "t"), NOON).resubmitted(TaskKey("j-2", "t"), NOON)
+    assert run.state is RunState.SUBMITTED
+    with pytest.raises(IllegalMove):
+        run.resubmitted(TaskKey("j-3", "t"), NOON)
+    with pytest.raises(IllegalMove):
+        a_claimed_run().resubmitted(TaskKey("j", "t"), NOON)
 
 
 @given(NAMES)

@@ -51,7 +51,7 @@ def played(cloud: Cloud) -> Played:
     )
     runs = [notified(run) for run in (good, bad)]
     for run in runs:
-        cloud.ledger.save(replace(run, version=cloud.ledger.get(run.run_id).version))
+        cloud.ledger.save(run, cloud.ledger.get(run.run_id))
     travellers = [Traveller(file, run.upload) for file, run in zip(files, runs, strict=True)]
     events = [event_of(run, output_container="out", logs_container="logs") for run in runs]
     mails = [
