@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from worker.limits import CheckLimits
 from worker.model import ErrorCode, Line, Problem, Transaction
@@ -23,9 +23,9 @@ class Checker:
         self._limits = limits
         self.begin()
 
-    def begin(self) -> None:
-        """Forget the ids seen so far."""
-        self._seen: set[str] = set()
+    def begin(self, earlier: Iterable[str] = ()) -> None:
+        """Forget the ids seen so far, but for the `earlier` ones."""
+        self._seen = set(earlier)
 
     def check(self, index: int, record: object) -> Transaction | list[Problem]:
         """Check one transaction.

@@ -44,7 +44,7 @@ def parse(text: str, max_record_bytes: int, records: Records) -> Header:
     Rejected
         `malformed_json`, `too_deep`, `record_too_large`: whichever comes first; else `no_transactions`.
     """
-    return _Reader(text, max_record_bytes, records).file()
+    return Reader(text, max_record_bytes, records).file()
 
 
 def clean(text: str) -> str:
@@ -70,10 +70,10 @@ def _refuse_constant(_: str) -> NoReturn:
     raise ValueError("NaN and Infinity are no JSON")
 
 
-_decoder = json.JSONDecoder(parse_float=Number, parse_int=Number, parse_constant=_refuse_constant, strict=True)
+DECODER = json.JSONDecoder(parse_float=Number, parse_int=Number, parse_constant=_refuse_constant, strict=True)
 
 
-class _Reader:
+class Reader:
     """Knows the shapes. Values are decoded by the standard library; `syntax` names the place where it refuses one."""
 
     def __init__(self, text: str, max_record_bytes: int, records: Records) -> None:
@@ -161,7 +161,7 @@ class _Reader:
             raise Fault("malformed_json", self.position, "the end of the file")
         while not self._ended():
             self._record(DEEPEST, BLANK_IN_LINE)
-            end = BLANK_IN_LINE.match(self.text, self.position).end()  # type: ignore[union-attr]  # matches nothing, too
+            end = self._blank_in_line()
             self._blank()
             if not self._ended() and self.text[end] != "\n":
                 raise Fault("malformed_json", end, "the end of the line")
@@ -179,7 +179,7 @@ class _Reader:
     def _value(self, levels: int, blank: re.Pattern[str] = ANY_BLANK) -> object:
         begin = self.position
         try:
-            value, self.position = _decoder.raw_decode(self.text, begin)
+            value, self.position = DECODER.raw_decode(self.text, begin)
         except (ValueError, RecursionError):
             self._refuse(levels, blank)
         if isinstance(value, Number):
@@ -209,6 +209,10 @@ class _Reader:
     def _blank(self) -> None:
         self.position = ANY_BLANK.match(self.text, self.position).end()  # type: ignore[union-attr]  # matches nothing, too
 
+    def _blank_in_line(self) -> int:
+        """The position after the blanks that follow on the same line."""
+        return BLANK_IN_LINE.match(self.text, self.position).end()  # type: ignore[union-attr]  # matches nothing, too
+
     def _at(self, character: str) -> bool:
         return self.text.startswith(character, self.position)
 
@@ -228,13 +232,17 @@ class _Reader:
     def _bound(self, begin: int, end: int) -> None:
         if self._bytes(begin, end) > self.max_record_bytes:
             message = f"A transaction is larger than {self.max_record_bytes} bytes."
-            raise Rejected("record_too_large", message, self._bytes(0, begin))
+            raise Rejected("record_too_large", message, self._offset(begin))
 
     def _bytes(self, begin: int, end: int) -> int:
         return end - begin if self.text.isascii() else len(self.text[begin:end].encode())
 
+    def _offset(self, position: int) -> int:
+        """The byte of the file at which a character of the text begins."""
+        return self._bytes(0, position)
+
     def _rejected(self, fault: Fault) -> Rejected:
-        offset = self._bytes(0, fault.position)
+        offset = self._offset(fault.position)
         if fault.code == "too_deep":
             return Rejected("too_deep", f"The JSON nests deeper than {DEEPEST} levels at byte {offset}.", offset)
         if fault.position == len(self.text):

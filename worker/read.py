@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 from typing import BinaryIO
 
 from worker.model import Rejected
@@ -31,25 +32,31 @@ def read_text(source: BinaryIO, max_bytes: int) -> str:
     Rejected
         `bad_gzip`, `too_large`, `not_utf8` or `empty_file` (no more than blanks and a BOM).
     """
-    text = _decode(b"".join(_bounded(inflated(source), max_bytes)))
+    source.seek(0)
+    text = _decode(b"".join(read_chunks(source, max_bytes)))
     if not text.removeprefix(_BOM).strip(_BLANK):
-        raise Rejected("empty_file", "The file is empty.")
+        raise empty_file()
     return text
 
 
-def inflated(source: BinaryIO) -> Iterator[bytes]:
-    """Yield the file's content in chunks of at most `CHUNK` bytes, inflated when it begins as gzip does (RFC 1952).
+def read_chunks(source: BinaryIO, max_bytes: int) -> Iterator[bytes]:
+    """Yield the file's text in chunks of about `CHUNK` bytes, inflated when it begins as gzip does (RFC 1952).
+
+    Parameters
+    ----------
+    source
+        The file, at its start; it is read forward only.
+    max_bytes
+        How large the text may be, inflated or not.
 
     Raises
     ------
     Rejected
-        `bad_gzip`.
+        `bad_gzip` or `too_large`.
     """
-    source.seek(0)
-    compressed = source.read(len(_GZIP)) == _GZIP
-    source.seek(0)
-    chunks = iter(lambda: source.read(CHUNK), b"")
-    return _inflate(chunks) if compressed else chunks
+    first = source.read(max(CHUNK, len(_GZIP)))
+    chunks = chain([first] if first else [], iter(lambda: source.read(CHUNK), b""))
+    return _bounded(_inflate(chunks) if first.startswith(_GZIP) else chunks, max_bytes)
 
 
 def _inflate(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -97,5 +104,16 @@ def _decode(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as problem:
-        message = f"The file is not UTF-8: byte {problem.start} begins no valid character. Save it as UTF-8."
-        raise Rejected("not_utf8", message, problem.start) from problem
+        raise not_utf8(problem.start) from problem
+
+
+def not_utf8(offset: int) -> Rejected:
+    """The rejection of a file that is not UTF-8 from a byte on."""
+    return Rejected(
+        "not_utf8", f"The file is not UTF-8: byte {offset} begins no valid character. Save it as UTF-8.", offset
+    )
+
+
+def empty_file() -> Rejected:
+    """The rejection of a file without any text."""
+    return Rejected("empty_file", "The file is empty.")

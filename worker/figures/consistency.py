@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -45,9 +45,13 @@ class Difference(msgspec.Struct, frozen=True, gc=False):
 
 def inconsistent_amounts(valid: Sequence[Transaction]) -> list[Difference]:
     """For each transaction that does not add up its largest difference: the largest first, then by id."""
-    largest = (_largest(transaction) for transaction in valid)
-    found = [difference for difference in largest if difference is not None]
-    return sorted(found, key=lambda difference: (-difference.size, difference.transaction_id))
+    largest = (largest_difference(transaction) for transaction in valid)
+    return falling_differences(difference for difference in largest if difference is not None)
+
+
+def falling_differences(differences: Iterable[Difference]) -> list[Difference]:
+    """The order of the list: the largest first, then by id."""
+    return sorted(differences, key=lambda difference: (-difference.size, difference.transaction_id))
 
 
 def show_inconsistent_amounts(differences: Sequence[Difference]) -> list[InconsistentAmount]:
@@ -63,7 +67,8 @@ def show_inconsistent_amounts(differences: Sequence[Difference]) -> list[Inconsi
     ]
 
 
-def _largest(transaction: Transaction) -> Difference | None:
+def largest_difference(transaction: Transaction) -> Difference | None:
+    """The difference by which a transaction is listed, or None when it adds up."""
     too_large = [difference for difference in _differences(transaction) if difference.too_large]
     return max(too_large, key=lambda difference: difference.size, default=None)  # the first of equals
 
