@@ -22,6 +22,28 @@ DEADLINE_SECONDS = 60
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class Told:
+    """What was told about runs: by event, by mail, by webhook."""
+
+    all_events: list[CloudEvent]
+    all_mails: list[dict[str, Any]]
+    all_calls: list[dict[str, Any]]
+
+    def event(self, upload: Upload) -> CloudEvent:
+        """The one event of an upload's run."""
+        [event] = [each for each in self.all_events if each.data.run_id == upload.run_id]
+        return event
+
+    def mails(self, upload: Upload) -> list[dict[str, Any]]:
+        """The mails that speak of an upload's run."""
+        return [mail for mail in self.all_mails if upload.run_id in mail["text"]]
+
+    def calls(self, upload: Upload) -> list[dict[str, Any]]:
+        """The webhook calls that speak of an upload's run."""
+        return [call for call in self.all_calls if call["id"] == upload.run_id]
+
+
 @dataclass
 class Loop:
     """The running cloud, seen from outside: blobs, ledger, topic, mailbox, webhook."""
@@ -37,20 +59,13 @@ class Loop:
         """Wait until everything that is to happen with an upload has happened."""
         return self.wait(lambda: self._finished(upload), f"{upload.name} to be settled and told")
 
-    def event(self, upload: Upload) -> CloudEvent:
-        """The one event of an upload's run."""
-        [event] = [each for each in self.services.bus.peek_events("audit", 1000) if each.data.run_id == upload.run_id]
-        return event
-
-    def mails(self, upload: Upload) -> list[dict[str, Any]]:
-        """The mails that speak of an upload's run."""
-        listed = self._get("mail", "/api/messages")["messages"]
-        whole = [self._get("mail", f"/api/messages/{mail['id']}") for mail in listed]
-        return [mail for mail in whole if upload.run_id in mail["text"]]
-
-    def calls(self, upload: Upload) -> list[dict[str, Any]]:
-        """The webhook calls that speak of an upload's run."""
-        return [call for call in self._get("webhooks", "/api/deliveries")["deliveries"] if call["id"] == upload.run_id]
+    def told(self) -> Told:
+        """Everything that was told so far, over each way; looking at it takes away nothing."""
+        mails = [
+            self._get("mail", f"/api/messages/{mail['id']}") for mail in self._get("mail", "/api/messages")["messages"]
+        ]
+        calls = self._get("webhooks", "/api/deliveries")["deliveries"]
+        return Told(self.services.bus.peek_events("audit", 1000), mails, calls)
 
     def wait(self, happened: Callable[[], T | None], what: str) -> T:
         """Wait for something that comes by itself."""
