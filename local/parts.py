@@ -17,6 +17,8 @@ from local.storage import READY, SERVICES, azurite_command
 FUNCTIONS = "functions"
 STORAGE = "storage"
 ENTITIES = ROOT / "local" / "entities.json"
+_SAVE_SECONDS = 15.0
+"""Azurite writes its index to disk when it is asked to end; killed before that, it forgets its last containers."""
 _DRAIN_SECONDS = 13.0
 """The Functions host waits ten seconds for calls that run."""
 
@@ -31,6 +33,7 @@ def basic_parts(ports: Ports, layout: Layout, settings: Mapping[str, str]) -> li
             azurite_command(ports, layout.state_of("azurite")),
             ready=READY,
             times=SERVICES,
+            grace=_SAVE_SECONDS,
         ),
         PartSpec(
             "servicebus",

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -16,46 +13,17 @@ from uuid import uuid4
 import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
-from shared.connections import EMULATOR_ACCOUNT, EMULATOR_KEY
 from shared.task import Limits, TaskParameters
+from tests.parts import azurite
 
 ROOT = Path(__file__).resolve().parents[3]
-AZURITE = ROOT / "local" / "azurite" / "node_modules" / ".bin" / "azurite-blob"
-_LISTENING = re.compile(r"successfully listens on (http://\S+)")
-_READY_SECONDS = 30
 
 
 @pytest.fixture(scope="session")
 def connection_string(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The connection string of a running Azurite."""
-    folder = tmp_path_factory.mktemp("azurite")
-    with _azurite(folder) as endpoint:
-        yield (
-            f"DefaultEndpointsProtocol=http;AccountName={EMULATOR_ACCOUNT};AccountKey={EMULATOR_KEY};"
-            f"BlobEndpoint={endpoint}/{EMULATOR_ACCOUNT};"
-        )
-
-
-@contextmanager
-def _azurite(folder: Path) -> Iterator[str]:
-    """Start it on a port of its own choice, and read that from its log: no race for a free one."""
-    log = folder / "log"
-    command = [str(AZURITE), "--blobPort", "0", "--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry"]
-    with log.open("wb") as output, subprocess.Popen(command, cwd=folder, stdout=output, stderr=output) as process:
-        try:
-            yield _endpoint(log, process)
-        finally:
-            process.terminate()
-
-
-def _endpoint(log: Path, process: subprocess.Popen[bytes]) -> str:
-    deadline = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        found = _LISTENING.search(log.read_text())
-        if found:
-            return found[1]
-        time.sleep(0.05)
-    raise RuntimeError(f"Azurite did not start: {log.read_text()}")
+    with azurite(tmp_path_factory.mktemp("azurite")) as string:
+        yield string
 
 
 @dataclass(frozen=True)
