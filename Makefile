@@ -19,7 +19,7 @@ up: setup
 	@$(BIN)/python -m local up $(if $(FUNC),--func) $(if $(PORTS),--ports $(PORTS))
 
 test: setup
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(TESTS)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(or $(TESTS),tests $(if $(CI),,--ignore=tests/faults))
 
 lint: setup
 	$(BIN)/ruff check .

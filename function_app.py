@@ -14,7 +14,8 @@ from azurefunctions.extensions.bindings.blob import BlobClient
 
 from pipeline.completion import Completion
 from pipeline.notification.channel import Channel
-from pipeline.notification.notify import notify
+from pipeline.notify import notify
+from pipeline.reconcile import sweep
 from pipeline.services import Services
 from pipeline.submission import receive
 from shared.errors import SettingsError
@@ -64,6 +65,16 @@ def poll_completions(timer: func.TimerRequest) -> None:
         log.info("completions.polled", extra={"seen": poll.seen, "settled": poll.settled, "late": timer.past_due})
     if poll.problems:
         raise poll.problems[0]
+
+
+@app.function_name("sweep")
+@app.timer_trigger(arg_name="timer", schedule="%SWEEP_SCHEDULE%")
+def sweep_all(timer: func.TimerRequest) -> None:
+    """Find what fell through, and put it back."""
+    report = sweep(services())
+    if report.problems:
+        log.warning("sweep.incomplete", extra={"problems": len(report.problems), "late": timer.past_due})
+        raise report.problems[0]
 
 
 @app.function_name("notify_email")

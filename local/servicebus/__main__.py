@@ -13,6 +13,7 @@ from pathlib import Path
 from local.servicebus.broker import Broker
 from local.servicebus.clock import system_clock
 from local.servicebus.config import ConfigError, NamespaceConfig, load_config
+from local.servicebus.connection import Connection
 from local.servicebus.entities.namespace import Namespace
 from local.servicebus.store import Store, StoreError
 
@@ -77,7 +78,7 @@ async def _serve(options: argparse.Namespace, config: NamespaceConfig, store: St
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     broker = Broker(namespace, store, system_clock)
     try:
-        port = await broker.start(options.host, options.port)
+        port = await broker.start(Connection, options.host, options.port)
     except OSError as exc:
         raise _ListenError(options.host, options.port, exc) from exc
     sys.stdout.write(f"listening on amqp://{options.host}:{port}\n")

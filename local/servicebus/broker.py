@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from local.servicebus.clock import Clock
-from local.servicebus.connection import Connection
 from local.servicebus.entities.namespace import Namespace
 from local.servicebus.entities.queue import Queue
 from local.servicebus.management import Management
@@ -35,6 +34,14 @@ class Consumer(Protocol):
         ...
 
 
+class Peer(Protocol):
+    """A connection, as far as the broker knows it."""
+
+    def shut_down(self) -> None:
+        """Ends it because the broker ends."""
+        ...
+
+
 class Committer(Protocol):
     """What makes the changes of a namespace durable."""
 
@@ -56,7 +63,7 @@ class Broker:
         self.namespace = namespace
         self.management = Management(namespace)
         self.idle_timeout = idle_timeout
-        self.connections: set[Connection] = set()
+        self.connections: set[Peer] = set()
         self._store = store
         self._clock = clock
         self._consumers: dict[str, deque[Consumer]] = {}
@@ -66,8 +73,13 @@ class Broker:
         self._failure: asyncio.Future[None] | None = None
         self._server: asyncio.Server | None = None
 
-    async def start(self, host: str, port: int) -> int:
+    async def start(self, connect: Callable[["Broker"], asyncio.Protocol], host: str, port: int) -> int:
         """Listens, and returns the port: a free one if `port` is 0.
+
+        Parameters
+        ----------
+        connect
+            Makes what speaks to one peer.
 
         Raises
         ------
@@ -76,7 +88,7 @@ class Broker:
         """
         loop = asyncio.get_running_loop()
         self._failure = loop.create_future()
-        self._server = await loop.create_server(lambda: Connection(self), host, port)
+        self._server = await loop.create_server(lambda: connect(self), host, port)
         self.touch()
         return int(self._server.sockets[0].getsockname()[1])
 

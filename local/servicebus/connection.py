@@ -3,8 +3,9 @@
 import asyncio
 import enum
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from local.servicebus.broker import Broker
 from local.servicebus.codec import Array, Symbol
 from local.servicebus.errors import (
     AmqpError,
@@ -40,9 +41,6 @@ from local.servicebus.performatives import (
 )
 from local.servicebus.session import Session
 
-if TYPE_CHECKING:
-    from local.servicebus.broker import Broker
-
 log = logging.getLogger(__name__)
 
 _MIN_MAX_FRAME_SIZE: Final = 512
@@ -64,7 +62,7 @@ class _Phase(enum.Enum):
 class Connection(asyncio.Protocol):
     """One peer. What is wrong with its bytes ends this connection and nothing else."""
 
-    def __init__(self, broker: "Broker") -> None:
+    def __init__(self, broker: Broker) -> None:
         self.broker = broker
         self.peer_max_frame_size = MAX_FRAME_SIZE
         self.congested = False

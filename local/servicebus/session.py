@@ -2,9 +2,10 @@
 
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from local.servicebus.attaching import address_of, asks_for_session, confirmation_of, is_request_node, refusal_of
+from local.servicebus.broker import Broker
 from local.servicebus.codec import Described
 from local.servicebus.entities.namespace import path_of
 from local.servicebus.entities.queue import Queue
@@ -37,9 +38,6 @@ from local.servicebus.performatives import (
 from local.servicebus.settlement import TERMINAL, settle
 from local.servicebus.transfers import SERIAL_MASK, TransferQueue
 
-if TYPE_CHECKING:
-    from local.servicebus.connection import Connection
-
 log = logging.getLogger(__name__)
 
 _WINDOW: Final = 0x7FFF_FFFF
@@ -47,10 +45,30 @@ _HANDLE_MAX: Final = 1023
 _SETTLED_BY_SENDER: Final = 1
 
 
+class Carrier(Protocol):
+    """What a session asks of the connection that it runs on."""
+
+    broker: Broker
+    peer_max_frame_size: int
+    congested: bool
+
+    def send(self, channel: int, body: Performative, payload: bytes = b"") -> None:
+        """Sends a frame."""
+        ...
+
+    def answering(self, node: str) -> OutgoingLink | None:
+        """The link on which the answers of a node go out, on whatever session."""
+        ...
+
+    def answer(self, node: str, raw: bytes) -> None:
+        """Sends an answer on that link."""
+        ...
+
+
 class Session:
     """One session. Its frames go out on the channel number that the peer chose for its own."""
 
-    def __init__(self, connection: "Connection", channel: int, begin: Begin) -> None:
+    def __init__(self, connection: Carrier, channel: int, begin: Begin) -> None:
         self._connection = connection
         self._broker = connection.broker
         self._channel = channel

@@ -8,7 +8,7 @@ from email.utils import parseaddr
 from typing import TYPE_CHECKING, Any
 
 from pipeline.notification.backoff import parse_retry_after
-from pipeline.notification.mailer import Mail
+from pipeline.notification.mail import Mail
 from shared.clock import Clock, utcnow
 from shared.errors import DeliveryFailed, DeliveryRefused
 

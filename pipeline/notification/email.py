@@ -11,7 +11,8 @@ from typing import Self
 from pipeline.notification.advice import advise
 from pipeline.notification.body import Account, to_html, to_text
 from pipeline.notification.delivery import Delivery
-from pipeline.notification.mailer import Mail, Mailer, make_mailer
+from pipeline.notification.mail import Mail, Mailer
+from pipeline.notification.mailer import make_mailer
 from pipeline.notification.wording import counted, duration, grouped, plain_ascii, printable, size
 from shared.errors import InvalidDocument
 from shared.events import CloudEvent, Place, RunData, decode_event

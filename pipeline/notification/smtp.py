@@ -12,7 +12,7 @@ from email.utils import format_datetime, parseaddr
 from typing import Literal
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
-from pipeline.notification.mailer import Mail
+from pipeline.notification.mail import Mail
 from shared.clock import Clock, utcnow
 from shared.connections import is_loopback
 from shared.errors import DeliveryFailed, DeliveryRefused, SettingsError

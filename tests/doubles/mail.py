@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.notification.mailer import Mail
+from pipeline.notification.mail import Mail
 from shared.errors import DeliveryFailed
 
 

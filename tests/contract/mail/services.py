@@ -18,7 +18,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from pipeline.notification.mailer import Mailer
+from pipeline.notification.mail import Mailer
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from azure.core.credentials import AccessToken
 
 from pipeline.notification.acs import AcsMailer
 from pipeline.notification.email import compose
-from pipeline.notification.mailer import Mail
+from pipeline.notification.mail import Mail
 from pipeline.notification.smtp import SmtpMailer, SmtpServer
 from shared.errors import DeliveryFailed, DeliveryRefused
 from tests.contract.mail.services import AcsInbox, Arrived, Service, SmtpInbox, acs_server, smtp_server

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.notification.channel import Channel
 from pipeline.notification.delivery import Delivery, DeliveryGivenUp
-from pipeline.notification.notify import notify
+from pipeline.notify import notify
 from pipeline.services import Gateways, Services
 from shared.errors import DeliveryFailed, DeliveryRefused, InvalidDocument
 from shared.runs import Run

@@ -12,6 +12,7 @@ from local.servicebus.broker import Broker
 from local.servicebus.clock import system_clock
 from local.servicebus.codec import Described, Symbol, ULong
 from local.servicebus.config import parse_config
+from local.servicebus.connection import Connection
 from local.servicebus.encode import encode
 from local.servicebus.entities.journal import NoJournal
 from local.servicebus.entities.namespace import Namespace
@@ -59,7 +60,7 @@ def on_broker(scenario: Callable[[Broker, int], Awaitable[None]], idle_timeout: 
     async def run() -> None:
         store = NoStore()
         broker = Broker(Namespace(CONFIG, system_clock, store), store, system_clock, idle_timeout)
-        port = await broker.start("127.0.0.1", 0)
+        port = await broker.start(Connection, "127.0.0.1", 0)
         try:
             await scenario(broker, port)
         finally:
@@ -466,7 +467,7 @@ def test_broker_ends_when_it_cannot_write() -> None:
     async def run() -> None:
         store = BrokenStore()
         broker = Broker(Namespace(CONFIG, system_clock, store), store, system_clock)
-        await broker.start("127.0.0.1", 0)
+        await broker.start(Connection, "127.0.0.1", 0)
         with pytest.raises(OSError, match="disk full"):
             await broker.wait(asyncio.Event())
         await broker.stop()

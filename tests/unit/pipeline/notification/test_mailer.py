@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.notification.acs import AcsMailer
-from pipeline.notification.mailer import Mail, make_mailer
+from pipeline.notification.mail import Mail
+from pipeline.notification.mailer import make_mailer
 from pipeline.notification.smtp import SmtpMailer, SmtpServer, build_message, message_id, read_server
 from shared.connections import Connection
 from shared.errors import InvalidDocument, SettingsError
