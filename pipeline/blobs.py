@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import IO, Any, Protocol
 
@@ -20,6 +21,14 @@ Progress = Callable[[int], None]
 _BLOCK = 4 * 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class UploadPage:
+    """Some blobs, and the token that asks for the next ones (None: there are no more)."""
+
+    uploads: tuple[Upload, ...]
+    next: str | None
+
+
 class BlobStore(Protocol):
     """What the pipeline and the command ask of blob storage. Names are blob names as users gave them."""
 
@@ -28,6 +37,12 @@ class BlobStore(Protocol):
 
     def list_uploads(self, container: str, prefix: str = "") -> Iterator[Upload]:
         """The present versions of all blobs whose names begin with `prefix`, in the order of their names."""
+
+    def uploads_page(self, container: str, after: str | None, size: int) -> UploadPage:
+        """The present versions of at most `size` blobs, in the order of their names, from where a page before ended.
+
+        `RequestRefused` when storage does not know (any more) where that was.
+        """
 
     def read(self, container: str, name: str, limit: int) -> bytes:
         """A small blob's content; `BlobGone` when there is none, `RequestRefused` when it has over `limit` bytes."""
@@ -67,6 +82,14 @@ class AzureBlobStore:
         with translated("Blob storage"), _in(container):
             for found in self._service.get_container_client(container).list_blobs(name_starts_with=prefix or None):
                 yield self._upload_of(container, found)
+
+    def uploads_page(self, container: str, after: str | None, size: int) -> UploadPage:
+        """List one page."""
+        with translated("Blob storage"), _in(container):
+            listing = self._service.get_container_client(container).list_blobs(results_per_page=size)
+            pages: Any = listing.by_page(after)
+            uploads = tuple(self._upload_of(container, found) for found in next(pages, ()))
+            return UploadPage(uploads, pages.continuation_token or None)
 
     def read(self, container: str, name: str, limit: int) -> bytes:
         """Download a small blob whole."""

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from pipeline.batch import AzureBatch, BatchGateway
+from pipeline.batch import BatchGateway
+from pipeline.batch_azure import AzureBatch
 from pipeline.blobs import AzureBlobStore, BlobStore
 from pipeline.bus import AzureServiceBus, EventBus
 from pipeline.ledger import Ledger
@@ -15,6 +16,7 @@ from pipeline.notification.channel import Channel
 from pipeline.notification.delivery import Sender
 from pipeline.notification.email import EmailSender
 from pipeline.notification.webhook import WebhookSender
+from pipeline.poison import AzurePoisonQueue, PoisonQueue
 from shared.clock import Clock, utcnow
 from shared.settings import Settings
 
@@ -36,6 +38,7 @@ class Gateways:
     blobs: Callable[[Settings], BlobStore] = lambda s: AzureBlobStore(s.connection("STORAGE"))
     batch: Callable[[Settings], BatchGateway] = lambda s: AzureBatch(s.connection("BATCH"), s.batch_pool_id)
     bus: Callable[[Settings], EventBus] = lambda s: AzureServiceBus(s.connection("SERVICEBUS"), s.events_topic)
+    poison: Callable[[Settings], PoisonQueue] = lambda s: AzurePoisonQueue(s.connection("STORAGE"))
     sender: Callable[[Settings, Channel], Sender | None] = sender_of
 
 
@@ -72,6 +75,11 @@ class Services:
     def bus(self) -> EventBus:
         """Service Bus."""
         return self._gateways.bus(self.settings)
+
+    @cached_property
+    def poison(self) -> PoisonQueue:
+        """The queue of uploads that the trigger failed on."""
+        return self._gateways.poison(self.settings)
 
     def sender(self, channel: Channel) -> Sender | None:
         """What delivers events over a channel; None when no receiver is set."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
-from pipeline.batch import CompletedTask, RollingJob, TaskOrder, day_of, job_id_of
+from pipeline.batch import Added, CompletedTask, FoundTask, RollingJob, TaskOrder, day_of, job_id_of
 from shared.errors import BatchJsonError
 from shared.runs import Failure, TaskKey
 
@@ -15,6 +15,7 @@ from shared.runs import Failure, TaskKey
 class _Job:
     tasks: dict[str, CompletedTask | None] = field(default_factory=dict)
     sealed: bool = False
+    running: set[str] = field(default_factory=set)
 
 
 class MemoryBatch:
@@ -40,6 +41,28 @@ class MemoryBatch:
                 return TaskKey(job_id, order.task_id)
         raise AssertionError("a test ended a hundred jobs")
 
+    def add_tasks(self, day: date, orders: Sequence[TaskOrder]) -> Added:
+        return Added({order.task_id: self.add_task(day, order) for order in orders}, {})
+
+    def find_task(self, key: TaskKey) -> FoundTask | None:
+        job = self.all_jobs.get(key.job_id)
+        if job is None or key.task_id not in job.tasks:
+            return None
+        done = job.tasks[key.task_id]
+        return FoundTask(key, waits=done is None and key.task_id not in job.running, completed=done)
+
+    def locate_task(self, day: date, task_id: str) -> TaskKey | None:
+        keys = (TaskKey(job.job_id, task_id) for job in self.jobs() if job.day == day)
+        return next((key for key in keys if self.find_task(key)), None)
+
+    def end_task(self, key: TaskKey) -> bool:
+        found = self.find_task(key)
+        if found and found.completed:
+            return False
+        if found:
+            self.complete(key, datetime.now(UTC), exit_code=None, failure=Failure("TaskEnded", "It was ended"))
+        return True
+
     def jobs(self) -> list[RollingJob]:
         days = ((job_id, day_of(self.pool_id, job_id)) for job_id in sorted(self.all_jobs))
         return [RollingJob(job_id, day, self.all_jobs[job_id].sealed) for job_id, day in days if day]
@@ -63,3 +86,7 @@ class MemoryBatch:
         done = CompletedTask(key, moment, moment, moment, exit_code, "node-1", failure)
         self.all_jobs[key.job_id].tasks[key.task_id] = done
         return replace(done)
+
+    def lose(self, key: TaskKey) -> None:
+        """Forget a task, as when somebody deletes it or its job."""
+        del self.all_jobs[key.job_id].tasks[key.task_id]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import IO
 
-from pipeline.blobs import Progress
+from pipeline.blobs import Progress, UploadPage
 from shared.errors import BlobGone, RequestRefused
 from shared.runs import Upload
 
@@ -36,6 +36,12 @@ class MemoryBlobs:
     def list_uploads(self, container: str, prefix: str = "") -> Iterator[Upload]:
         found = [up for (where, name), up in self.uploads.items() if where == container and name.startswith(prefix)]
         return iter(sorted(found, key=lambda upload: upload.name))
+
+    def uploads_page(self, container: str, after: str | None, size: int) -> UploadPage:
+        if after is not None and not after.startswith("after "):
+            raise RequestRefused
+        left = [up for up in self.list_uploads(container) if after is None or f"after {up.name}" > after]
+        return UploadPage(tuple(left[:size]), f"after {left[size - 1].name}" if len(left) > size else None)
 
     def read(self, container: str, name: str, limit: int) -> bytes:
         self.properties(container, name)

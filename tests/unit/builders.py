@@ -16,6 +16,7 @@ from tests.doubles.batch import MemoryBatch
 from tests.doubles.blobs import MemoryBlobs
 from tests.doubles.bus import MemoryBus
 from tests.doubles.ledger import MemoryLedger
+from tests.doubles.poison import MemoryPoisonQueue
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NOON = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
@@ -91,6 +92,7 @@ class World:
     blobs: MemoryBlobs = field(default_factory=MemoryBlobs)
     batch: MemoryBatch = field(default_factory=MemoryBatch)
     bus: MemoryBus = field(default_factory=MemoryBus)
+    poison: MemoryPoisonQueue = field(default_factory=MemoryPoisonQueue)
     clock: Clock = field(default_factory=Clock)
     settings: Settings = field(default_factory=laptop_settings)
 
@@ -102,5 +104,6 @@ class World:
             blobs=lambda _: self.blobs,
             batch=lambda _: self.batch,
             bus=lambda _: self.bus,
+            poison=lambda _: self.poison,
         )
         return Services(self.settings, gateways, self.clock)

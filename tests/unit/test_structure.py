@@ -10,13 +10,15 @@ from tests.unit.builders import ROOT
 
 GATEWAYS = {
     "pipeline/azure_errors.py",
-    "pipeline/batch.py",
+    "pipeline/batch_azure.py",
+    "pipeline/batch_wire.py",
     "pipeline/blobs.py",
     "pipeline/bus.py",
     "pipeline/ledger_queries.py",
     "pipeline/ledger_rows.py",
     "pipeline/ledger_table.py",
     "pipeline/notification/acs.py",
+    "pipeline/poison.py",
 }
 
 

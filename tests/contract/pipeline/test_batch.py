@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.batch import AzureBatch, CompletedTask, TaskOrder, day_of, job_id_of
+from pipeline.batch import CompletedTask, TaskOrder, day_of, job_id_of
+from pipeline.batch_azure import AzureBatch
 from shared.connections import Connection, read_connection
 from shared.errors import AccessDenied, ServiceUnavailable
 from shared.runs import Failure, TaskKey
@@ -160,6 +161,35 @@ def test_sealed_job_shows_as_sealed_and_has_nothing_unfinished(scene: Scene, fre
     assert [job.sealed for job in scene.gateway.jobs() if job.job_id == key.job_id] == [True]
 
 
+def test_many_tasks_roll_over_when_the_job_was_ended(scene: Scene, fresh: str) -> None:
+    """What the ended job holds is not added again; the rest goes into the next."""
+    day = TODAY - timedelta(days=101)
+    before = scene.gateway.add_task(day, scene.order(f"{fresh}a"))
+    scene.ended(before)
+    scene.gateway.seal(before.job_id)
+    added = scene.gateway.add_tasks(day, [scene.order(f"{fresh}a"), scene.order(f"{fresh}b")])
+    assert added.keys == {
+        f"{fresh}a": before,
+        f"{fresh}b": TaskKey(job_id_of("local", day, 2), f"{fresh}b"),
+    }
+
+
+def test_task_is_found_with_what_became_of_it(scene: Scene, fresh: str) -> None:
+    """A completed one tells when; an unknown one, or one of an unknown job, is nothing."""
+    key = scene.gateway.add_task(TODAY, scene.order(fresh))
+    done = scene.ended(key)
+    found = scene.gateway.find_task(key)
+    assert found
+    assert (found.key, found.waits, found.completed) == (key, False, done)
+    assert scene.gateway.find_task(TaskKey(key.job_id, f"{fresh}x")) is None
+    assert scene.gateway.find_task(TaskKey("runs-local-19990101", fresh)) is None
+    assert not scene.gateway.end_task(key), "it had completed by itself"
+    assert scene.gateway.end_task(TaskKey(key.job_id, f"{fresh}x"))
+    assert scene.gateway.locate_task(TODAY, fresh) == key
+    assert scene.gateway.locate_task(TODAY, f"{fresh}x") is None
+    assert scene.gateway.locate_task(TODAY - timedelta(days=1), fresh) is None
+
+
 @pytest.mark.parametrize("number", [1, 2, 99])
 def test_day_reads_back_from_the_jobs_name(number: int) -> None:
     """The longest pool id still makes a legal job id."""
@@ -194,3 +224,23 @@ def test_unreachable_batch_is_unavailable() -> None:
     gateway._client._config.retry_policy.total_retries = 0
     with pytest.raises(ServiceUnavailable):
         gateway.jobs()
+
+
+def test_many_tasks_are_added_once_each(scene: Scene, fresh: str) -> None:
+    """More than fit into one call, some of them there already; and one that is ended while it waits never runs."""
+    day = TODAY - timedelta(days=100)
+    scene.gateway.add_task(day, scene.order(f"{fresh}-7"))
+    orders = [scene.order(f"{fresh}-{number}") for number in range(130)]
+    added = scene.gateway.add_tasks(day, orders)
+    assert added.keys == {order.task_id: TaskKey(job_id_of("local", day), order.task_id) for order in orders}
+    assert added.refused == {}
+    assert scene.gateway.add_tasks(day, orders[:3]).keys.keys() == {order.task_id for order in orders[:3]}
+    last = added.keys[f"{fresh}-129"]
+    waiting = scene.gateway.find_task(last)
+    assert waiting
+    assert waiting.waits
+    assert scene.gateway.end_task(last)
+    found = scene.gateway.find_task(last)
+    assert found
+    assert found.completed
+    assert isinstance(scene, Doubled) or found.completed.started_at is None

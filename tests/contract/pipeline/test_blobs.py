@@ -119,3 +119,23 @@ def test_missing_container_is_named(storage: Connection, fresh: str) -> None:
         put(store, fresh, "a.json", b"{}")
     with pytest.raises(RequestRefused, match=fresh):
         list(store.list_uploads(fresh))
+
+
+def test_pages_of_uploads_join_without_gap_or_repetition(blobs: BlobStore, fresh: str) -> None:
+    """Every blob is listed once, in the order of the names, hostile ones among them."""
+    for name in NAMES:
+        put(blobs, fresh, name, b"x")
+    seen, token = [], None
+    while True:
+        page = blobs.uploads_page(fresh, token, 2)
+        seen += [upload.name for upload in page.uploads]
+        if (token := page.next) is None:
+            break
+    assert seen == [upload.name for upload in blobs.list_uploads(fresh)]
+    assert sorted(seen) == sorted(NAMES)
+
+
+def test_page_of_an_empty_container_is_empty(blobs: BlobStore, fresh: str) -> None:
+    """And the last one."""
+    page = blobs.uploads_page(fresh, None, 10)
+    assert (page.uploads, page.next) == ((), None)
