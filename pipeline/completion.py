@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
 from pipeline.batch import CompletedTask, RollingJob
-from pipeline.ledger import change_run
+from pipeline.publishing import mark_published, publish
 from pipeline.services import Services
 from pipeline.settlement import settle
 from shared.errors import BatchJsonError
-from shared.events import event_of
 from shared.runs import Run
 
 log = logging.getLogger(__name__)
@@ -111,37 +110,23 @@ class Completion:
             log.warning("run.not_settled", extra={"task_id": task.key.task_id, "reason": str(problem)})
             return _Handled(task, problem=problem)
 
-    def _published(self, runs: Iterable[Run]) -> BatchJsonError | None:
-        settings = self._services.settings
-        containers = {"output_container": settings.output_container, "logs_container": settings.logs_container}
-        events = [event_of(run, **containers) for run in runs]
+    def _published(self, runs: Sequence[Run]) -> BatchJsonError | None:
         try:
-            if events:
-                self._services.bus.publish(events)
+            publish(self._services, runs)
         except BatchJsonError as problem:
-            log.warning("events.not_published", extra={"events": len(events), "reason": str(problem)})
+            log.warning("events.not_published", extra={"events": len(runs), "reason": str(problem)})
             return problem
         return None
 
     def _mark(self, handled: _Handled) -> None:
-        run, clock = handled.run, self._services.clock
-        if run is None:
-            return
-        change_run(self._services.ledger, run.run_id, _notified(run.attempt, clock()))
-        log.info("run.settled", extra={"run_id": run.run_id, "attempt": run.attempt, "state": run.state.value})
+        if handled.run:
+            mark_published(self._services, handled.run)
 
     def _remember(self, handled: _Handled) -> None:
         if handled.problem is None:
             self._done[handled.task.key.task_id] = None
         while len(self._done) > _REMEMBERED:
             self._done.popitem(last=False)
-
-
-def _notified(attempt: int, at: datetime) -> Callable[[Run], Run | None]:
-    def change(run: Run) -> Run | None:
-        return replace(run, notified_at=at) if run.attempt == attempt and not run.notified_at else None
-
-    return change
 
 
 def _may_have_news(job: RollingJob, since: datetime | None) -> bool:

@@ -40,6 +40,19 @@ def settle(services: Services, task: CompletedTask) -> Run | None:
     return run if run.attempt == attempt and run.state.settled and not run.notified_at else None
 
 
+def settle_as_lost(services: Services, run: Run, failure: Failure) -> Run:
+    """Move an open run to `lost`, unless it has moved since it was read; its event is published with the next sweep."""
+
+    def change(found: Run) -> Run | None:
+        same = (found.attempt, found.state, found.task) == (run.attempt, run.state, run.task)
+        return found.ended_without_outcome(RunState.LOST, failure, services.clock()) if same else None
+
+    settled = change_run(services.ledger, run.run_id, change)
+    if settled.state is RunState.LOST:
+        log.warning("run.lost", extra={"run_id": run.run_id, "attempt": run.attempt, "code": failure.code})
+    return settled
+
+
 def _after(services: Services, run: Run, task: CompletedTask, attempt: int) -> Run | None:
     """The run after its task; None when it is to stay as it is."""
     if run.attempt != attempt or not run.state.open:
@@ -55,7 +68,7 @@ def _after(services: Services, run: Run, task: CompletedTask, attempt: int) -> R
         node_id=task.node_id,
     )
     try:
-        outcome = _outcome(services, run)
+        outcome = recorded_outcome(services, run)
     except (InvalidDocument, RequestRefused) as problem:
         return run.ended_without_outcome(RunState.FAILED, Failure("BadOutcome", str(problem)), now)
     if outcome is None:
@@ -63,8 +76,14 @@ def _after(services: Services, run: Run, task: CompletedTask, attempt: int) -> R
     return run.decided(outcome, now)
 
 
-def _outcome(services: Services, run: Run) -> Outcome | None:
-    """What the worker recorded; None when it recorded nothing."""
+def recorded_outcome(services: Services, run: Run) -> Outcome | None:
+    """What the worker recorded about a run's present attempt; None when it recorded nothing.
+
+    Raises
+    ------
+    InvalidDocument
+        When the document cannot be read, or belongs to another run or attempt.
+    """
     name = outcome_name(run)
     try:
         document = services.blobs.read(services.settings.output_container, name, _LARGEST_OUTCOME)

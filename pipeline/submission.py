@@ -8,6 +8,7 @@ task.
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from enum import StrEnum
 
 from pipeline.batch import TaskOrder
@@ -16,7 +17,7 @@ from pipeline.services import Services
 from shared.connections import Connection
 from shared.errors import BlobGone, RunExists
 from shared.locations import prefix_of
-from shared.runs import Run, RunState, Upload, addressable, claim
+from shared.runs import Run, RunState, TaskKey, Upload, addressable, claim
 from shared.settings import Settings
 from shared.task import TaskParameters
 from shared.telemetry import traceparent
@@ -58,7 +59,7 @@ def submit(services: Services, upload: Upload) -> Submission:
     ServiceUnavailable
         When the ledger or Batch cannot take it now; calling again carries on where this stopped.
     """
-    run = _claimed(services, upload)
+    run, ours = _claimed(services, upload)
     fields = {"run_id": run.run_id, "container": upload.container, "bytes": upload.size}
     if run.state is RunState.IGNORED:
         log.info("run.ignored", extra=fields)
@@ -66,7 +67,10 @@ def submit(services: Services, upload: Upload) -> Submission:
     if run.state is not RunState.CLAIMED:
         log.info("run.known", extra={**fields, "state": run.state.value})
         return Submission.KNOWN
-    add_task(services, run)
+    if ours:
+        add_task(services, run)
+    else:
+        resume(services, run)
     log.info("run.submitted", extra=fields)
     return Submission.SUBMITTED
 
@@ -74,23 +78,36 @@ def submit(services: Services, upload: Upload) -> Submission:
 def add_task(services: Services, run: Run) -> Run:
     """Give a claimed run its task and mark it; harmless when another host does the same."""
     submitted_at = services.clock()  # before the call: the task may have started when it returns
-    key = services.batch.add_task(run.claimed_at.date(), _order(services, run))
+    key = services.batch.add_task(run.claimed_at.date(), order_of(services, run))
+    return mark_submitted(services, run, key, submitted_at)
+
+
+def resume(services: Services, run: Run) -> Run:
+    """Go on with a claim that somebody else began: its task may be in any job of its day."""
+    key = services.batch.locate_task(run.claimed_at.date(), run.attempt_id)
+    return mark_submitted(services, run, key, services.clock()) if key else add_task(services, run)
+
+
+def mark_submitted(services: Services, run: Run, key: TaskKey, at: datetime) -> Run:
+    """Mark a claimed run whose task is in Batch, unless it has moved since."""
 
     def mark(found: Run) -> Run | None:
         waiting = found.state is RunState.CLAIMED and found.attempt == run.attempt
-        return found.submitted(key, submitted_at) if waiting else None
+        return found.submitted(key, at) if waiting else None
 
     return change_run(services.ledger, run.run_id, mark)
 
 
-def _claimed(services: Services, upload: Upload) -> Run:
+def _claimed(services: Services, upload: Upload) -> tuple[Run, bool]:
+    """The run of an upload, and whether it was us who claimed it just now."""
     try:
-        return services.ledger.claim(claim(upload, services.clock()))
+        return services.ledger.claim(claim(upload, services.clock())), True
     except RunExists:
-        return services.ledger.get(upload.run_id)
+        return services.ledger.get(upload.run_id), False
 
 
-def _order(services: Services, run: Run) -> TaskOrder:
+def order_of(services: Services, run: Run) -> TaskOrder:
+    """The task that a run's present attempt is to have."""
     settings = services.settings
     until = services.clock() + settings.task_timeout
     return TaskOrder(

@@ -103,12 +103,15 @@ SPECS = (
     ),
     Spec("LEDGER_TABLE", "runs", _text, "Table that holds one row a run."),
     Spec("POLL_SCHEDULE", "*/15 * * * * *", _text, "How often completed tasks are looked for (six-field NCRONTAB)."),
+    Spec("LEDGER_DAYS", "90", _whole(1, 3650), "How many days the ledger remembers a run."),
+    Spec("SWEEP_SCHEDULE", "0 */10 * * * *", _text, "How often the sweeper looks for what fell through (NCRONTAB)."),
     Spec("BATCH_POOL_ID", None, _pool_id, "Batch pool that tasks run in."),
     Spec("WORKER_IMAGE", None, _text, "Container image of the worker, best by digest."),
     Spec("WORKER_IDENTITY_CLIENT_ID", "", _text, "Client id of the pool's identity; tasks use it. Azure only."),
     Spec("WORKER_IDENTITY_RESOURCE_ID", "", _text, "Resource id of the same identity; uploads task logs. Azure only."),
     Spec("TASK_RETRIES", "3", _whole(0, 100), "How often Batch runs a task again that exits with another code than 0."),
     Spec("TASK_TIMEOUT_MINUTES", "120", _whole(1, 7 * 24 * 60), "Wall-clock limit of a task."),
+    Spec("TASK_WAIT_HOURS", "24", _whole(1, 4000), "How long a task may wait for a node before its run is lost."),
     Spec("TASK_SLOTS", "1", _whole(1, 256), "Slots of a node that a task takes."),
     Spec("EVENTS_TOPIC", "run-events", _text, "Service Bus topic that gets one event per settled run."),
     Spec("EMAIL_SUBSCRIPTION", "email", _text, "Subscription that the e-mail notification reads."),
@@ -143,12 +146,15 @@ class Settings:
     blob_trigger_source: str
     ledger_table: str
     poll_schedule: str
+    ledger_days: int
+    sweep_schedule: str
     batch_pool_id: str
     worker_image: str
     worker_identity_client_id: str
     worker_identity_resource_id: str
     task_retries: int
     task_timeout_minutes: int
+    task_wait_hours: int
     task_slots: int
     events_topic: str
     email_subscription: str
@@ -215,6 +221,16 @@ class Settings:
     def task_timeout(self) -> timedelta:
         """Wall-clock limit of a task."""
         return timedelta(minutes=self.task_timeout_minutes)
+
+    @property
+    def task_wait(self) -> timedelta:
+        """How long a task may wait for a node."""
+        return timedelta(hours=self.task_wait_hours)
+
+    @property
+    def ledger_age(self) -> timedelta:
+        """How long the ledger remembers a run."""
+        return timedelta(days=self.ledger_days)
 
     @property
     def limits(self) -> Limits:

@@ -93,6 +93,7 @@ def test_every_function_is_indexed_with_its_bindings(app: WorkerLibrary) -> None
     assert {name: binding["type"] for name, binding in triggers.items()} == {
         "submit_upload": "blobTrigger",
         "poll_completions": "timerTrigger",
+        "sweep": "timerTrigger",
         "notify_email": "serviceBusTrigger",
         "notify_email_again": "serviceBusTrigger",
         "notify_webhook": "serviceBusTrigger",
@@ -102,6 +103,7 @@ def test_every_function_is_indexed_with_its_bindings(app: WorkerLibrary) -> None
     assert (upload["path"], upload["connection"]) == ("%INPUT_CONTAINER%/{name}", "STORAGE")
     assert upload["properties"]["SupportsDeferredBinding"], "the host is to send a reference, never the content"
     assert triggers["poll_completions"]["schedule"] == "%POLL_SCHEDULE%"
+    assert triggers["sweep"]["schedule"] == "%SWEEP_SCHEDULE%"
 
 
 def test_triggers_do_the_whole_loop(app: WorkerLibrary, environment: dict[str, str]) -> None:
@@ -121,6 +123,7 @@ def test_triggers_do_the_whole_loop(app: WorkerLibrary, environment: dict[str, s
     assert run.state is RunState.SUCCEEDED, run.failure
     [event] = services.bus.peek_events("audit", 10)
     assert event.id == upload.run_id
+    assert app.invoke("sweep", "timer") is None
     for function in ("notify_email", "notify_webhook"):
         assert app.invoke(function, "message", event.id, encode_event(event).decode(), {}) is None
 

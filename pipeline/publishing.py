@@ -1,0 +1,43 @@
+"""Publishing: one event a settled run, then the mark. A crash between the two repeats; the topic drops the double."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from pipeline.ledger import change_run
+from pipeline.services import Services
+from shared.events import event_of
+from shared.runs import Run
+
+log = logging.getLogger(__name__)
+
+
+def publish(services: Services, runs: Sequence[Run]) -> None:
+    """Publish the events of settled runs, in as few messages as they fit in.
+
+    Raises
+    ------
+    ServiceUnavailable
+        When some may not have been sent; publishing all again is harmless.
+    """
+    settings = services.settings
+    containers = {"output_container": settings.output_container, "logs_container": settings.logs_container}
+    if runs:
+        services.bus.publish([event_of(run, **containers) for run in runs])
+
+
+def mark_published(services: Services, run: Run) -> None:
+    """Mark a run whose event has been published, unless that was done or the run has gone on to another attempt."""
+    change_run(services.ledger, run.run_id, _published(run.attempt, services.clock()))
+    log.info("run.settled", extra={"run_id": run.run_id, "attempt": run.attempt, "state": run.state.value})
+
+
+def _published(attempt: int, at: datetime) -> Callable[[Run], Run | None]:
+    def change(run: Run) -> Run | None:
+        due = run.attempt == attempt and run.state.settled and not run.notified_at
+        return replace(run, notified_at=at) if due else None
+
+    return change

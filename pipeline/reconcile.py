@@ -1,0 +1,175 @@
+"""The sweeper: finds what fell through, and puts it back.
+
+In this order: uploads without a run, poison messages, claims left lying, tasks that Batch lost, runs that were settled
+and not published, rows that are too old. A bounded portion of each kind a sweep; two sweepers at once are harmless.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from pipeline.ledger import RunFilter, RunPage
+from pipeline.lost import Finding, examine_claim, examine_task
+from pipeline.missing import Compared, compare, forget_place
+from pipeline.poisoned import Verdict, deal_with
+from pipeline.publishing import mark_published, publish
+from pipeline.services import Services
+from shared.errors import BatchJsonError, RequestRefused
+from shared.runs import Run, RunState
+
+log = logging.getLogger(__name__)
+
+CLAIM_AGE = timedelta(minutes=5)
+"""A younger claim is somebody's work in hand."""
+TASK_AGE = timedelta(minutes=10)
+"""What completes is found by the poll within seconds: a younger task need not be asked about."""
+UNPUBLISHED_AGE = timedelta(minutes=1)
+_MOST_POISON = 128
+_MOST_OPEN = 500
+_CHUNK = 100
+_MOST_CHUNKS = 20
+_MOST_PURGED = 500
+_PARALLEL = 8
+
+
+@dataclass
+class SweepReport:
+    """What a sweep found and did; what it would do, when it was a dry run."""
+
+    dry_run: bool
+    compared: Compared = field(default_factory=Compared)
+    findings: Counter[Finding] = field(default_factory=Counter)
+    poison: Counter[Verdict] = field(default_factory=Counter)
+    published: int = 0
+    purged: int = 0
+    problems: list[BatchJsonError] = field(default_factory=list)
+
+    @property
+    def summary(self) -> str:
+        """The sweep in one line."""
+        uploads, missing = self.compared.uploads, self.compared.missing
+        return f"{uploads} uploads, {uploads - missing - self.compared.unreachable} runs, {missing} missing"
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Everything that was counted."""
+        return {
+            "uploads": self.compared.uploads,
+            "missing": self.compared.missing,
+            "unreachable": self.compared.unreachable,
+            "complete": self.compared.complete,
+            **{each.value: self.findings[each] for each in Finding if each is not Finding.FINE},
+            **{f"poison_{each.value}": self.poison[each] for each in Verdict},
+            "published": self.published,
+            "purged": self.purged,
+            "problems": len(self.problems),
+        }
+
+
+def sweep(services: Services, *, dry_run: bool = False) -> SweepReport:
+    """Do one sweep. What fails in one step is reported and holds up no other; the next sweep finds it again."""
+    report = SweepReport(dry_run)
+    for step in (_uploads, _poison, _claims, _tasks, _unpublished, _purge):
+        try:
+            step(services, report)
+        except BatchJsonError as problem:
+            log.warning("sweep.step_failed", extra={"step": step.__name__.strip("_"), "reason": str(problem)})
+            report.problems.append(problem)
+    log.info("sweep.done", extra={"summary": report.summary, **report.fields})
+    return report
+
+
+def _uploads(services: Services, report: SweepReport) -> None:
+    try:
+        report.compared = compare(services, dry_run=report.dry_run)
+    except RequestRefused:
+        if not report.dry_run:
+            forget_place(services)
+        raise
+    if report.compared.problem:
+        report.problems.append(report.compared.problem)
+
+
+def _poison(services: Services, report: SweepReport) -> None:
+    if report.dry_run:
+        report.poison.update(Verdict.RESUMED if m.upload else Verdict.FOREIGN for m in services.poison.peek())
+        return
+    messages = services.poison.receive(_MOST_POISON)
+    report.poison.update(_each(lambda message: deal_with(services, message), messages, report))
+
+
+def _claims(services: Services, report: SweepReport) -> None:
+    stale = RunFilter(state=RunState.CLAIMED, in_state_before=services.clock() - CLAIM_AGE)
+    _examine(services.ledger.newest(_MOST_OPEN, None, stale).runs, examine_claim, Finding.RESUMED, services, report)
+
+
+def _tasks(services: Services, report: SweepReport) -> None:
+    page = _open_portion(services, report)
+    _examine(page.runs, examine_task, Finding.FINE, services, report)
+
+
+def _open_portion(services: Services, report: SweepReport) -> RunPage:
+    """The next portion of the submitted runs: a sweep goes on where the one before stopped."""
+    waiting = RunFilter(state=RunState.SUBMITTED, in_state_before=services.clock() - TASK_AGE)
+    place = services.ledger.bookmark("submitted") or None
+    page = services.ledger.newest(_MOST_OPEN, place, waiting)
+    if not report.dry_run and (place or page.next):
+        services.ledger.set_bookmark("submitted", page.next or "")
+    return page
+
+
+def _examine(
+    runs: Iterable[Run],
+    examine: Callable[[Services, Run], Finding],
+    otherwise: Finding,
+    services: Services,
+    report: SweepReport,
+) -> None:
+    if report.dry_run:
+        report.findings.update(otherwise for _ in runs)
+        return
+    report.findings.update(_each(lambda run: examine(services, run), runs, report))
+
+
+def _unpublished(services: Services, report: SweepReport) -> None:
+    """Drain the backlog in chunks, the earliest settled first; the bus being down ends it for now."""
+    due = services.clock() - UNPUBLISHED_AGE
+    for _ in range(_MOST_CHUNKS):
+        runs = services.ledger.unpublished(_CHUNK, due)
+        report.published += len(runs)
+        if report.dry_run or not runs:
+            return
+        try:
+            publish(services, runs)
+        except BatchJsonError:
+            report.published -= len(runs)
+            raise
+        _each(lambda run: mark_published(services, run), runs, report)
+        if report.problems:
+            return
+
+
+def _purge(services: Services, report: SweepReport) -> None:
+    if not report.dry_run:
+        report.purged = services.ledger.purge(services.clock() - services.settings.ledger_age, _MOST_PURGED)
+
+
+def _each(work: Callable[[Any], Any], items: Iterable[Any], report: SweepReport) -> list[Any]:
+    """Do the work on each item side by side; what fails is reported and left out."""
+
+    def one(item: Any) -> Any:
+        try:
+            return work(item)
+        except BatchJsonError as problem:
+            return problem
+
+    with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="sweep") as workers:
+        done = list(workers.map(one, items))
+    report.problems += [each for each in done if isinstance(each, BatchJsonError)]
+    return [each for each in done if not isinstance(each, BatchJsonError)]
