@@ -14,7 +14,7 @@ from worker.model import Transaction
 from worker.money import as_decimal
 
 TOP = 10
-_MOST_OF_A_FEW = 5
+MOST_OF_A_FEW = 5
 
 
 class Customer(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,8 +63,8 @@ def customer_segments(counted: Sequence[Transaction]) -> CustomerSegments:
     spent, orders = _spent_and_orders(counted)
     return CustomerSegments(
         one=_segment([spent[customer] for customer in spent if orders[customer] == 1]),
-        two_to_five=_segment([spent[customer] for customer in spent if 1 < orders[customer] <= _MOST_OF_A_FEW]),
-        six_plus=_segment([spent[customer] for customer in spent if orders[customer] > _MOST_OF_A_FEW]),
+        two_to_five=_segment([spent[customer] for customer in spent if 1 < orders[customer] <= MOST_OF_A_FEW]),
+        six_plus=_segment([spent[customer] for customer in spent if orders[customer] > MOST_OF_A_FEW]),
     )
 
 

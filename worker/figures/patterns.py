@@ -14,7 +14,7 @@ SHOWN = 50
 MANY_HIGH_VALUE = "Multiple high-value purchases within 1 hour"
 RAPID = "Rapid purchases within 10 minutes"
 HIGH_QUANTITY = "Unusually high quantity"
-_UNUSUAL_QUANTITY = 20
+UNUSUAL_QUANTITY = 20
 
 
 class SuspiciousPattern(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +70,7 @@ def _unusual_quantities(valid: Sequence[Transaction]) -> list[SuspiciousPattern]
     lines: dict[str, int] = defaultdict(int)
     for transaction in valid:
         for line in transaction.lines:
-            if line.quantity > _UNUSUAL_QUANTITY:
+            if line.quantity > UNUSUAL_QUANTITY:
                 lines[transaction.customer_id] += 1
     return [
         SuspiciousPattern(customer_id=customer, concern=HIGH_QUANTITY, count=count) for customer, count in lines.items()
