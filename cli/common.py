@@ -6,10 +6,11 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec, Protocol
 
 import typer
 
@@ -18,6 +19,7 @@ from cli.output import Output
 from cli.settings import demand_answer, find_settings
 from cli.text import shown
 from shared.errors import AccessDenied, BatchJsonError, RunNotFound, ServiceUnavailable, SettingsError
+from shared.settings import STORAGE_NEEDS
 
 if TYPE_CHECKING:
     from pipeline.services import Services
@@ -39,13 +41,15 @@ _SETTINGS = typer.Option(
 )
 
 
-Connect: TypeAlias = "Callable[[Path | None], Services]"
-"""Opens the services that the settings name; tests hand another one to the command as its context object."""
+class Connect(Protocol):
+    """Opens the services that the settings name; tests hand another one to the command as its context object."""
+
+    def __call__(self, settings_file: Path | None, needs: AbstractSet[str] = STORAGE_NEEDS) -> Services: ...
 
 
-def connect(settings_file: Path | None) -> Services:
+def connect(settings_file: Path | None, needs: AbstractSet[str] = STORAGE_NEEDS) -> Services:
     """Find the settings, make sure that storage answers, and open the services."""
-    found = find_settings(settings_file, os.environ, (Path.cwd(), ROOT))
+    found = find_settings(settings_file, os.environ, (Path.cwd(), ROOT), needs)
     demand_answer(found)
     # The Azure SDKs behind it take longer to load than `--help` may take.
     from pipeline.services import Services
@@ -61,9 +65,9 @@ class Invocation:
     settings_file: Path | None = None
     connect: Connect = connect
 
-    def services(self) -> Services:
-        """Open the services."""
-        return self.connect(self.settings_file)
+    def services(self, needs: AbstractSet[str] = STORAGE_NEEDS) -> Services:
+        """Open the services; `needs` are the connections and settings that the command cannot do without."""
+        return self.connect(self.settings_file, needs)
 
 
 def local_command(function: Callable[Concatenate[Invocation, P], None]) -> Callable[..., None]:

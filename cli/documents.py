@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -28,6 +29,18 @@ class RunTimings(msgspec.Struct, frozen=True, kw_only=True):
     webhook_at: str | None
 
 
+class AttemptDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of an attempt that was replayed."""
+
+    attempt: int
+    state: RunState
+    claimed_at: str
+    settled_at: str | None
+    job_id: str | None
+    code: str | None
+    message: str | None
+
+
 class RunDocument(msgspec.Struct, frozen=True, kw_only=True):
     """Everything of one run. `total_revenue` is a text with two decimals, in the file's currency."""
 
@@ -51,10 +64,24 @@ class RunDocument(msgspec.Struct, frozen=True, kw_only=True):
     job_id: str | None
     node_id: str | None
     exit_code: int | None
+    earlier_attempts: list[AttemptDocument] = []
 
 
-def run_document(run: Run, settings: Settings) -> RunDocument:
-    """Write a run as a document."""
+def attempt_document(run: Run) -> AttemptDocument:
+    """Write what came of one attempt."""
+    return AttemptDocument(
+        attempt=run.attempt,
+        state=run.state,
+        claimed_at=to_iso(run.claimed_at),
+        settled_at=_iso(run.settled_at),
+        job_id=run.task.job_id if run.task else None,
+        code=run.failure.code if run.failure else None,
+        message=run.failure.message if run.failure else None,
+    )
+
+
+def run_document(run: Run, settings: Settings, earlier: Sequence[Run] = ()) -> RunDocument:
+    """Write a run as a document; `earlier` are the attempts before the present one."""
     upload, outcome, failure = run.upload, run.outcome, run.failure
     succeeded = run.state is RunState.SUCCEEDED
     return RunDocument(
@@ -78,6 +105,7 @@ def run_document(run: Run, settings: Settings) -> RunDocument:
         job_id=run.task.job_id if run.task else None,
         node_id=run.node_id,
         exit_code=run.exit_code,
+        earlier_attempts=[attempt_document(attempt) for attempt in earlier],
     )
 
 

@@ -15,8 +15,10 @@ from cli.demo.command import demo
 from cli.download import download
 from cli.generate import generate
 from cli.process import process
+from cli.replay import replay
 from cli.runs import runs
 from cli.show import show
+from cli.sweep import sweep
 from cli.upload import upload
 
 
@@ -54,7 +56,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-_FILES, _RUNS, _TRY = "Files", "Runs", "Try it"
+_FILES, _RUNS, _TRY, _CARE = "Files", "Runs", "Try it", "When something went wrong"
 for _function, _panel in (
     (demo, _TRY),
     (generate, _FILES),
@@ -63,6 +65,8 @@ for _function, _panel in (
     (runs, _RUNS),
     (show, _RUNS),
     (download, _RUNS),
+    (replay, _CARE),
+    (sweep, _CARE),
 ):
     app.command(cls=Command, rich_help_panel=_panel)(_function)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -43,7 +44,12 @@ class Found:
     source: str
 
 
-def find_settings(given: Path | None, environment: Mapping[str, str], folders: Iterable[Path]) -> Found:
+def find_settings(
+    given: Path | None,
+    environment: Mapping[str, str],
+    folders: Iterable[Path],
+    needs: AbstractSet[str] = STORAGE_NEEDS,
+) -> Found:
     """Find the settings.
 
     Parameters
@@ -52,6 +58,8 @@ def find_settings(given: Path | None, environment: Mapping[str, str], folders: I
         The file that was named, or None.
     folders
         Where ``.local/`` and ``local.settings.json`` are looked for.
+    needs
+        The connections and settings that must be given.
 
     Raises
     ------
@@ -61,17 +69,17 @@ def find_settings(given: Path | None, environment: Mapping[str, str], folders: I
         When those found cannot be used; says where they come from.
     """
     if given:
-        return _from_file(given)
+        return _from_file(given, needs)
     if any(environment.get(name) for name in _IN_ENVIRONMENT):
-        return _checked(environment, "the environment")
+        return _checked(environment, "the environment", needs)
     folders = list(dict.fromkeys(folder.resolve() for folder in folders))
     for folder in folders:
-        found = _running_local_cloud(folder / LOCAL_CLOUD)
+        found = _running_local_cloud(folder / LOCAL_CLOUD, needs)
         if found:
             return found
     for folder in folders:
         if (folder / LOCAL_SETTINGS).is_file():
-            return _from_file(folder / LOCAL_SETTINGS)
+            return _from_file(folder / LOCAL_SETTINGS, needs)
     raise CommandFailed(
         "There are no settings: the local cloud does not run, and no other settings were given.",
         fix="Start the local cloud, or name the settings of a deployment: --settings FILE.",
@@ -79,15 +87,15 @@ def find_settings(given: Path | None, environment: Mapping[str, str], folders: I
     )
 
 
-def _running_local_cloud(file: Path) -> Found | None:
+def _running_local_cloud(file: Path, needs: AbstractSet[str]) -> Found | None:
     if not file.is_file():
         return None
-    found = _from_file(file)
+    found = _from_file(file, needs)
     # The file outlives a cloud that was killed.
     return found if answers(found.settings.connection("STORAGE")) else None
 
 
-def _from_file(file: Path) -> Found:
+def _from_file(file: Path, needs: AbstractSet[str]) -> Found:
     name = shown(str(file))
     try:
         read = msgspec.json.decode(file.read_bytes(), type=_SettingsFile)
@@ -97,12 +105,12 @@ def _from_file(file: Path) -> Found:
         raise CommandFailed(
             f"{name} is encrypted.", fix="Decrypt it first.", next_command="func settings decrypt",
         )  # fmt: skip
-    return _checked({key: value for key, value in read.values.items() if not key.endswith(_APP_ONLY)}, name)
+    return _checked({key: value for key, value in read.values.items() if not key.endswith(_APP_ONLY)}, name, needs)
 
 
-def _checked(values: Mapping[str, str], source: str) -> Found:
+def _checked(values: Mapping[str, str], source: str, needs: AbstractSet[str]) -> Found:
     try:
-        return Found(Settings.from_env(values, STORAGE_NEEDS), source)
+        return Found(Settings.from_env(values, needs), source)
     except SettingsError as problem:
         raise SettingsError(f"{problem}\n(read from {source})") from problem
 

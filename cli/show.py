@@ -29,7 +29,8 @@ def show(
     """Show everything of one run: its steps, figures, what went wrong and what to do, where its report is."""
     services, output = invocation.services(), invocation.output
     found = find_run(services, run)
-    document = run_document(found, services.settings)
+    earlier = services.ledger.attempts(found.run_id)[:-1] if found.attempt > 1 else []
+    document = run_document(found, services.settings, earlier)
     output.document(document)
     output.show(*_picture(found, document))
 
@@ -42,6 +43,8 @@ def _picture(run: Run, document: RunDocument) -> Iterator[RenderableType]:
         yield from _section("Figures", _figures(document))
     if document.code:
         yield from _section("What went wrong", _problem(document))
+    if document.earlier_attempts:
+        yield from _section("Attempts before", _attempts(document))
     yield from _section("Where", _places(run, document))
 
 
@@ -88,6 +91,15 @@ def _problem(document: RunDocument) -> Table:
             table.add_row("what to do", Text(advise(state, document.code)))
         case _:
             return table
+    return table
+
+
+def _attempts(document: RunDocument) -> Table:
+    table = _pairs()
+    for attempt in document.earlier_attempts:
+        said = f"  {shown(attempt.code)}: {shown(attempt.message or '')}" if attempt.code else ""
+        ended = Text.assemble(state_text(attempt.state), f"  {attempt.settled_at or ''}", said)
+        table.add_row(str(attempt.attempt), ended)
     return table
 
 

@@ -38,7 +38,18 @@ FAILED: dict[str, str] = {
 }
 """For runs that failed: codes of Azure Batch (TaskFailureInformation); an operator must look."""
 
-_KNOWN: dict[str, str] = FAILED | {str(code): text for code, text in REJECTED.items()}
+LOST: dict[str, str] = {
+    "NotSubmitted": "Azure Batch would not take the task, for the reason given. An operator must put that right (pool, "
+    "image, quota), then replay the run.",
+    "TaskGone": "The task disappeared from Azure Batch twice: somebody deletes tasks or jobs. Find out who, then "
+    "replay the run.",
+    "WaitedTooLong": "No node took the task. Look at the pool: its size, its autoscale formula, its quota. Then replay "
+    "the run.",
+    "VersionGone": "Upload the file again if it is still needed: this version of it was never processed.",
+}
+"""For runs that were lost (docs/adr/0008)."""
+
+_KNOWN: dict[str, str] = FAILED | LOST | {str(code): text for code, text in REJECTED.items()}
 _OTHERWISE: dict[Literal["rejected", "failed", "lost"], str] = {
     "rejected": "Correct the file and upload it again: the new version gets its own run.",
     "failed": "The run failed for a reason outside the file. Look at the command below and the task's output (Logs, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,9 +18,12 @@ from pipeline.services import Gateways, Services
 from shared.locations import prefix_of
 from shared.outcome import AnomalyDigest, Counts, Outcome, encode_outcome
 from shared.runs import Failure, Run, RunState, TaskKey, Upload, claim
-from shared.settings import Settings
+from shared.settings import STORAGE_NEEDS, Settings
+from tests.doubles.batch import MemoryBatch
 from tests.doubles.blobs import MemoryBlobs
+from tests.doubles.bus import MemoryBus
 from tests.doubles.ledger import MemoryLedger
+from tests.doubles.poison import MemoryPoisonQueue
 
 NOW = datetime(2025, 6, 1, 12, 0, tzinfo=UTC)
 VALUES: dict[str, str] = json.loads(
@@ -64,9 +68,19 @@ class Cloud:
     ledger: AutomaticLedger = field(default_factory=AutomaticLedger)
     blobs: MemoryBlobs = field(default_factory=MemoryBlobs)
 
-    def services(self, _settings_file: Path | None = None) -> Services:
+    batch: MemoryBatch = field(default_factory=MemoryBatch)
+    bus: MemoryBus = field(default_factory=MemoryBus)
+    poison: MemoryPoisonQueue = field(default_factory=MemoryPoisonQueue)
+
+    def services(self, settings_file: Path | None = None, needs: AbstractSet[str] = STORAGE_NEEDS) -> Services:
         """Services over what is in memory."""
-        gateways = Gateways(ledger=lambda _: self.ledger, blobs=lambda _: self.blobs)
+        gateways = Gateways(
+            ledger=lambda _: self.ledger,
+            blobs=lambda _: self.blobs,
+            batch=lambda _: self.batch,
+            bus=lambda _: self.bus,
+            poison=lambda _: self.poison,
+        )
         return Services(self.settings, gateways, clock=lambda: NOW)
 
     def invoke(self, *arguments: str | Path, width: int = 80) -> Result:

@@ -127,6 +127,18 @@ def test_show_says_what_went_wrong_and_what_to_do(cloud: Cloud) -> None:
     assert "what to do" in text
 
 
+def test_show_tells_of_the_attempts_before(cloud: Cloud) -> None:
+    """How each one ended, and why."""
+    run = cloud.run("a.json", RunState.FAILED)
+    stored = cloud.ledger.get(run.run_id)
+    cloud.ledger.save(stored.replayed(NOW), stored)
+    text = cloud.invoke("show", run.run_id, width=120).out
+    assert "Attempts before" in text
+    assert "NoOutcome: The task ended with exit code 137." in text
+    [before] = cloud.invoke("show", run.run_id, "--json").document["earlier_attempts"]
+    assert (before["attempt"], before["state"], before["code"]) == (1, "failed", "NoOutcome")
+
+
 def test_a_run_is_found_by_the_beginning_of_its_id(cloud: Cloud) -> None:
     """Eight characters, as the table shows them, are enough."""
     run = cloud.run("a.json")
