@@ -141,7 +141,7 @@ def _announce(arguments: argparse.Namespace, record: CloudRecord, layout: Layout
         print(as_json(record), flush=True)
         return
     show(record, Console(soft_wrap=False))
-    print(hint(record, str(layout.logs), detached=detached), flush=True)
+    print(hint(record, layout, detached=detached), flush=True)
 
 
 def _down(arguments: argparse.Namespace) -> int:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from local.errors import AlreadyRunning
+from local.processes import ROOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,12 @@ class Layout:
         self.logs.mkdir(parents=True, exist_ok=True)
 
 
+def command(verb: str, root: Path) -> str:
+    """The command that does something with the cloud of a state folder, to be typed at the project's root."""
+    usual = root.resolve() == (ROOT / ".local").resolve()
+    return f"python -m local {verb}" + ("" if usual else f" --state {shlex.quote(str(root))}")
+
+
 class RunLock:
     """Held while a local cloud runs on a folder; the system gives it back when its process ends, in whatever way."""
 
@@ -75,9 +83,10 @@ class RunLock:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as problem:
             file.close()
+            root = self._path.parent
             raise AlreadyRunning(
-                f"A local cloud runs on {self._path.parent} already: see it with `python -m local status`, "
-                "end it with `python -m local down`."
+                f"A local cloud runs on {root} already: see it with `{command('status', root)}`, "
+                f"end it with `{command('down', root)}`."
             ) from problem
         self._file = file
 

@@ -6,6 +6,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from local.layout import Layout, command
 from local.record import CloudRecord
 
 _HINT = """
@@ -27,10 +28,10 @@ def show(record: CloudRecord, console: Console) -> None:
     console.print(table)
 
 
-def hint(record: CloudRecord, logs: str, *, detached: bool) -> str:
+def hint(record: CloudRecord, layout: Layout, *, detached: bool) -> str:
     """Tell what to do next."""
-    end = "python -m local down" if detached else "Ctrl-C"
-    return _HINT.format(mail=record.addresses.get("mail", ""), logs=logs, end=end).rstrip()
+    end = command("down", layout.root) if detached else "Ctrl-C"
+    return _HINT.format(mail=record.addresses.get("mail", ""), logs=layout.logs, end=end).rstrip()
 
 
 def as_json(record: CloudRecord | None) -> str:

@@ -15,7 +15,7 @@ import pytest
 
 from local.errors import AlreadyRunning, PartFailed
 from local.guard import end
-from local.layout import Layout, RunLock
+from local.layout import Layout, RunLock, command
 from local.processes import Guard, Part, PartSpec, keep_previous
 from tests.unit.builders import ROOT
 
@@ -149,3 +149,9 @@ def test_folder_is_locked_while_its_cloud_runs(tmp_path: Path) -> None:
     assert not second.is_held()
     second.take()
     second.release()
+
+
+def test_command_that_ends_a_cloud_names_its_state_folder(tmp_path: Path) -> None:
+    """What is printed can be typed as it stands, hostile folder names and all."""
+    assert command("down", ROOT / ".local") == "python -m local down"
+    assert command("down", tmp_path / "a b") == f"python -m local down --state '{tmp_path / 'a b'}'"
