@@ -31,10 +31,19 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, help="the folder for report.json, errors.jsonl and outcome.json")
     parser.add_argument("--limits", default="{}", help="limits that differ from the defaults, as a JSON object")
     parser.add_argument("--run-id", help="default: derived from the file's content")
+    parser.add_argument("--processes", type=_positive, help="how many work on the file; default: one a core")
+    parser.add_argument("--progress", action="store_true", help="tell on stderr how many bytes have been read")
     options = parser.parse_args(arguments)
     if (options.file is None) != (options.output is None):
         parser.error("--file and --output go together")
     return options
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
 
 
 def _task() -> None:
@@ -47,7 +56,8 @@ def _file(options: argparse.Namespace) -> None:
     from worker.local_file import process_file, show
 
     limits: Limits = read_limits(options.limits)
-    show(process_file(options.file, options.output, limits, options.run_id))
+    told = options.progress
+    show(process_file(options.file, options.output, limits, options.run_id, options.processes, progress=told))
 
 
 def _guarded(work: Callable[[], None]) -> Exit:

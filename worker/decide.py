@@ -11,15 +11,17 @@ from shared.clock import Clock, utcnow
 from shared.outcome import Outcome
 from shared.task import Limits
 from worker import VERSION
+from worker.choice import process
 from worker.digest import digest
-from worker.engine import Result, process
+from worker.engine import Result
 from worker.model import Rejected
+from worker.read import Source
 from worker.report import Frame, Input, write_rejection, write_report
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One run's work, and when it began; the clock can be set."""
+    """One run's work, and when it began; the clock can be set. `processes` may work on it, or one a core."""
 
     run_id: str
     attempt: int
@@ -27,6 +29,7 @@ class Job:
     limits: Limits
     clock: Clock = utcnow
     began: float = field(default_factory=time.monotonic)
+    processes: int | None = None
 
     @property
     def seconds(self) -> float:
@@ -42,18 +45,18 @@ class Decision:
     outcome: Outcome
 
 
-def decide(job: Job, source: BinaryIO, errors: BinaryIO) -> Decision:
+def decide(job: Job, source: Source, errors: BinaryIO) -> Decision:
     """Process a file; bad input is a decision too, not an error.
 
     Parameters
     ----------
     source
-        The input file, seekable.
+        The input file, at its start; it is read forward, once.
     errors
         Takes ``errors.jsonl``; left empty when there are none.
     """
     try:
-        result = process(source, errors, job.limits)
+        result = process(source, errors, job.limits, job.input.bytes, job.processes)
     except Rejected as rejected:
         return reject(job, rejected)
     return _accept(job, result)
@@ -100,10 +103,14 @@ def _frame(job: Job) -> Frame:
 
 
 def peak_memory_bytes() -> int:
-    """The most memory this process ever held; 0 on Windows, which does not tell it this way."""
+    """The most memory that this process ever held, and its children at most; 0 on Windows, which does not tell it.
+
+    A child's peak counts what it shares with its parent once more: the true figure is lower, never higher.
+    """
     if sys.platform == "win32":
         return 0
     import resource
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    usages = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    peak = sum(usages)
     return peak if sys.platform == "darwin" else peak * 1024  # getrusage(2): kilobytes; bytes on macOS

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
+import time
 from io import BufferedReader
 from pathlib import Path
 
@@ -12,10 +14,21 @@ from shared.locations import ERRORS, OUTCOME, REPORT
 from shared.outcome import encode_outcome
 from shared.task import Limits
 from worker.decide import Decision, Job, decide
+from worker.read import Source
 from worker.report import Input
 
+_SECONDS_BETWEEN = 0.1
 
-def process_file(path: Path, folder: Path, limits: Limits, run_id: str | None) -> Decision:
+
+def process_file(
+    path: Path,
+    folder: Path,
+    limits: Limits,
+    run_id: str | None,
+    processes: int | None = None,
+    *,
+    progress: bool = False,
+) -> Decision:
     """Process a file, and write the documents: ``outcome.json`` last, as its presence says that the run is decided.
 
     Parameters
@@ -26,6 +39,10 @@ def process_file(path: Path, folder: Path, limits: Limits, run_id: str | None) -
         Where the documents go; made when it does not exist. Documents of an earlier run in it are replaced.
     run_id
         The run's id, or None for one derived from the file's content.
+    processes
+        How many may work on it, or None for one a core.
+    progress
+        Whether to tell on stderr how many bytes have been read, as lines of JSON: ``{"bytes": 4194304}``.
 
     Raises
     ------
@@ -33,16 +50,35 @@ def process_file(path: Path, folder: Path, limits: Limits, run_id: str | None) -
         When the file cannot be opened or the folder cannot be made.
     """
     with _open(path, folder) as source:
-        job = Job(run_id or content_id(source), 1, _describe(path), limits)
+        job = Job(run_id or content_id(source), 1, _describe(path), limits, processes=processes)
+        source.seek(0)
         (folder / OUTCOME).unlink(missing_ok=True)
         with (folder / ERRORS).open("wb+") as errors:
-            decision = decide(job, source, errors)
+            decision = decide(job, Told(source) if progress else source, errors)
             worthless = decision.outcome.status == "rejected" or not errors.tell()
     if worthless:
         (folder / ERRORS).unlink()
     (folder / REPORT).write_bytes(decision.report)
     (folder / OUTCOME).write_bytes(encode_outcome(decision.outcome))
     return decision
+
+
+class Told:
+    """A file that tells on stderr how much of it has been read."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._read = 0
+        self._told = time.monotonic()
+
+    def read(self, size: int, /) -> bytes:
+        """Return so many bytes, fewer only at the end."""
+        data = self._source.read(size)
+        self._read += len(data)
+        if time.monotonic() - self._told > _SECONDS_BETWEEN:
+            self._told = time.monotonic()
+            print(json.dumps({"bytes": self._read}), file=sys.stderr, flush=True)
+        return data
 
 
 def content_id(source: BufferedReader) -> str:

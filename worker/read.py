@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from itertools import chain
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from worker.model import Rejected
 
@@ -15,6 +15,13 @@ _GZIP = b"\x1f\x8b"
 _GZIP_WBITS = 31
 _BLANK = " \t\r\n"
 _BOM = "\ufeff"
+
+
+class Source(Protocol):
+    """A file that is read forward."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return so many bytes, fewer only at the end."""
 
 
 def read_text(source: BinaryIO, max_bytes: int) -> str:
@@ -39,7 +46,7 @@ def read_text(source: BinaryIO, max_bytes: int) -> str:
     return text
 
 
-def read_chunks(source: BinaryIO, max_bytes: int) -> Iterator[bytes]:
+def read_chunks(source: Source, max_bytes: int) -> Iterator[bytes]:
     """Yield the file's text in chunks of about `CHUNK` bytes, inflated when it begins as gzip does (RFC 1952).
 
     Parameters

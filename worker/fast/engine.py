@@ -15,13 +15,13 @@ from worker.fast.result import result_of
 from worker.fast.segment import Rules, add_up_records
 from worker.fast.stream import Stream
 from worker.fast.sums import Part
-from worker.read import read_chunks
+from worker.read import Source, read_chunks
 
 MOST_AT_A_TIME = 1000
 """Transactions read one by one that are added up together."""
 
 
-def process(source: BinaryIO, errors: BinaryIO, limits: Limits, cores: Cores | None = None) -> Result:
+def process(source: Source, errors: BinaryIO, limits: Limits, cores: Cores | None = None) -> Result:
     """Read, check and analyse one input file, as `worker.engine.process` does.
 
     Parameters

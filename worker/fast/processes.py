@@ -16,6 +16,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, cast
 
+from shared.errors import BatchJsonError
 from worker.fast import cut
 from worker.fast.decode import Form, Unproven
 from worker.fast.lane import Cores, ThisCore
@@ -30,7 +31,7 @@ _UNDER_WAY = 2
 """Segments a process: while it adds up one, the next one is waiting already."""
 
 
-class CoreFailed(Exception):
+class CoreFailed(BatchJsonError):
     """A process of the engine ended, or met an error that nobody foresaw; told are only its kind and its places."""
 
 
