@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
@@ -50,22 +51,30 @@ def run_task(task: TaskParameters, environment: Mapping[str, str]) -> None:
 
 
 def _run(task: TaskParameters, service: BlobServiceClient, environment: Mapping[str, str]) -> None:
-    from worker.storage import BlobOverwritten, Outputs, download
+    from worker.storage import BlobOverwritten, Outputs
 
     outputs = Outputs(service, task)
     job = Job(task.run_id, task.attempt, _describe(task, task.size), task.limits)
-    with _scratch(environment) as source, _scratch(environment) as errors:
+    with _scratch(environment) as errors:
         try:
-            size = download(service, task, source)
+            decision = _decide(job, task, service, errors)
         except BlobOverwritten:
             message = "The file was overwritten before it was read. Its newer version has its own run."
             _record_missing(outputs, reject(job, Rejected("superseded", message)))
         except BlobGone:
             _record_missing(outputs, reject(job, Rejected("gone", "The file was deleted before it was read.")))
         else:
-            event("run.downloaded", seconds=round(job.seconds, 3))
-            job = replace(job, input=_describe(task, size))
-            _record(outputs, decide(job, source, errors), errors)
+            _record(outputs, decision, errors)
+
+
+def _decide(job: Job, task: TaskParameters, service: BlobServiceClient, errors: BinaryIO) -> Decision:
+    """Process the blob while it comes."""
+    from worker.storage import Download
+
+    with closing(Download(service, task)) as source:
+        decision = decide(replace(job, input=_describe(task, source.size)), source, errors)
+        event("run.downloaded", seconds_waited=round(source.seconds_waited, 3))
+    return decision
 
 
 def _describe(task: TaskParameters, size: int) -> Input:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from functools import partial
-from typing import IO, Any, BinaryIO, TypeVar
+from typing import IO, Any, TypeVar
 
 from azure.core import MatchConditions
 from azure.core.exceptions import (
@@ -14,13 +13,12 @@ from azure.core.exceptions import (
     ClientAuthenticationError,
     HttpResponseError,
 )
-from azure.storage.blob import BlobClient, BlobServiceClient, ContentSettings
+from azure.storage.blob import BlobServiceClient, ContentSettings
 
 from shared.errors import AccessDenied, BatchJsonError, BlobGone, RequestRefused, ServiceUnavailable
 from shared.task import TaskParameters
+from worker.ahead import ReadAhead
 
-CHUNK = 8 * 1024**2
-"""Bytes a request."""
 TRIES = 6
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 16.0
@@ -37,34 +35,42 @@ class BlobOverwritten(BatchJsonError):
     permanent = True
 
 
-def download(service: BlobServiceClient, task: TaskParameters, into: BinaryIO) -> int:
-    """Copy the task's version of the input blob into a file, range by range, each with If-Match; return its bytes.
+class Download(ReadAhead):
+    """The task's version of the input blob, read as a stream of ranges, each with If-Match.
+
+    A connection that breaks costs its range, which is asked for again.
 
     Raises
     ------
     BlobOverwritten
-        When the blob's ETag is another by now.
+        When the blob's ETag is another by now. `read` raises the same.
     BlobGone
         When there is no such blob.
     ServiceUnavailable, AccessDenied, RequestRefused
         When storage cannot or will not answer.
     """
-    blob = service.get_blob_client(task.input_container, task.blob_name)
-    etag = '"' + task.etag.strip('"') + '"'
-    condition: dict[str, Any] = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
-    try:
-        size = _retrying(lambda: int(blob.get_blob_properties(**condition, **_ONCE).size))
-        for offset in range(0, size, CHUNK):
-            length = min(CHUNK, size - offset)
-            into.write(_retrying(partial(_range, blob, offset, length, condition)))
-    except BlobOverwritten:
-        _retrying(lambda: blob.get_blob_properties(**_ONCE))  # a condition on a blob that is gone may answer 412 too
-        raise
-    return size
 
+    def __init__(self, service: BlobServiceClient, task: TaskParameters) -> None:
+        self._blob = service.get_blob_client(task.input_container, task.blob_name)
+        etag = '"' + task.etag.strip('"') + '"'
+        self._condition: dict[str, Any] = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
+        self.size = self._of_this_version(lambda: int(self._blob.get_blob_properties(**self._condition, **_ONCE).size))
+        super().__init__(self._range, self.size)
 
-def _range(blob: BlobClient, offset: int, length: int, condition: dict[str, Any]) -> bytes:
-    return bytes(blob.download_blob(offset=offset, length=length, **condition, **_ONCE).readall())
+    def _range(self, offset: int, length: int) -> bytes:
+        def ask() -> bytes:
+            downloader = self._blob.download_blob(offset=offset, length=length, **self._condition, **_ONCE)
+            return bytes(downloader.readall())
+
+        return self._of_this_version(ask)
+
+    def _of_this_version(self, call: Callable[[], T]) -> T:
+        try:
+            return _retrying(call)
+        except BlobOverwritten:
+            # A condition on a blob that is gone may answer 412 too: this raises BlobGone then.
+            _retrying(lambda: self._blob.get_blob_properties(**_ONCE))
+            raise
 
 
 class Outputs:
