@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import IO, cast
 
 from cli.common import ROOT
 from cli.errors import CommandFailed
@@ -48,3 +49,29 @@ def run_part(module: str, arguments: Sequence[str], *, timeout: float | None = N
     except subprocess.TimeoutExpired as late:
         raise CommandFailed(f"python -m {module} {arguments[0]} did not end within {timeout:.0f} s.") from late
     return Finished(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
+
+
+def follow_part(module: str, arguments: Sequence[str], heard: Callable[[str], bool]) -> Finished:
+    """Run ``python -m <module> …`` to its end, hearing each line of its stderr as it comes.
+
+    Parameters
+    ----------
+    heard
+        Takes a line; says True when the line was meant for it, and need not be kept.
+    """
+    command = [sys.executable, "-m", module, *arguments]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            return _followed(process, heard)
+        except BaseException:
+            process.terminate()
+            raise
+
+
+def _followed(process: subprocess.Popen[bytes], heard: Callable[[str], bool]) -> Finished:
+    stdout, stderr = cast("IO[bytes]", process.stdout), cast("IO[bytes]", process.stderr)
+    lines = (line.decode(errors="replace") for line in stderr)
+    kept = [line for line in lines if not heard(line)]
+    # What the worker prints on stdout, once, fits a pipe.
+    answer = stdout.read()
+    return Finished(process.wait(), answer, "".join(kept))

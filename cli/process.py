@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +12,7 @@ import typer
 from cli.common import Invocation, local_command
 from cli.errors import CommandFailed, ExitCode
 from cli.output import Output, state_text
-from cli.parts import run_part
+from cli.parts import follow_part
 from cli.report import read_report, report_summary
 from cli.safe_path import safe_name
 from cli.text import counted, shown
@@ -27,24 +29,33 @@ def process(
         Path | None,
         typer.Option("--output", "-o", metavar="DIR", help="Where the report goes. [default: results/<name>]"),
     ] = None,
+    processes: Annotated[
+        int | None, typer.Option("--processes", min=1, help="How many work on it. [default: one a core]")
+    ] = None,
 ) -> None:
     """Process a local file: the same engine as in Azure, no cloud needed."""
     target = output or Path("results") / safe_name(file.name)
     target.mkdir(parents=True, exist_ok=True)
-    with invocation.output.busy("Processing"):
-        outcome = process_file(file, target)
+    with invocation.output.progress("Processing", file.stat().st_size, in_bytes=True) as advance:
+        outcome = process_file(file, target, processes=processes, advance=advance)
     _report(invocation.output, outcome, target)
     if outcome.status != "succeeded":
         raise typer.Exit(ExitCode.NOT_SUCCEEDED)
 
 
-def process_file(file: Path, target: Path) -> Outcome:
+def process_file(
+    file: Path, target: Path, *, processes: int | None = None, advance: Callable[[int], None] | None = None
+) -> Outcome:
     """Run the worker on a file.
 
     Parameters
     ----------
     target
         An existing folder that gets the report.
+    processes
+        How many may work on it; None for one a core.
+    advance
+        Called with the bytes that were read since the last time.
 
     Raises
     ------
@@ -52,13 +63,32 @@ def process_file(file: Path, target: Path) -> Outcome:
         When the worker crashed; a rejected file is an outcome like others.
     """
     # An argument that begins with a dash would be read as an option; an absolute path never does.
-    done = run_part("worker", ["--file", str(file.absolute()), "--output", str(target.absolute())])
+    arguments = ["--file", str(file.absolute()), "--output", str(target.absolute()), "--progress"]
+    if processes is not None:
+        arguments += ["--processes", str(processes)]
+    done = follow_part("worker", arguments, _Progress(advance or (lambda _: None)))
     if done.exit_code != 0:
         raise CommandFailed(
             f"The worker ended with exit code {done.exit_code}:\n{done.last_words}",
             fix="This is a fault of the worker, not of the file: please report it with these lines.",
         )
     return decode_outcome(done.stdout)
+
+
+class _Progress:
+    """Hears the lines ``{"bytes": 4194304}`` of the worker."""
+
+    def __init__(self, advance: Callable[[int], None]) -> None:
+        self._advance = advance
+        self._read = 0
+
+    def __call__(self, line: str) -> bool:
+        if not line.startswith('{"bytes": '):
+            return False
+        read = int(json.loads(line)["bytes"])
+        self._advance(read - self._read)
+        self._read = read
+        return True
 
 
 def _report(output: Output, outcome: Outcome, target: Path) -> None:
