@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from worker.fast.decode import Transaction
-from worker.fast.moments import Moments
-from worker.fast.numbers import Codes, Floats, Ints, packed
+from worker.fast.moments import read_timestamps
+from worker.fast.numbers import Codes, Floats, Ints, coded, packed
 
 
 class Tables:
     """The texts of a segment and their codes. A text that is absent or empty has the code 0 where it may be so."""
 
     def __init__(self) -> None:
-        self.customers = Codes()
+        self.customers: list[str] = []
         self.names = Codes({None: 0, "": 0})
         self.products = Codes()
         self.product_names = Codes()
@@ -56,6 +56,7 @@ class Gatherer:
         self._tables = tables
         self._ids: list[str] = []
         self._stamps: list[str] = []
+        self._customers: list[str] = []
         self._pieces: list[tuple[Ints, ...]] = []
 
     def add(self, transactions: Sequence[Transaction], places: Ints) -> None:
@@ -65,10 +66,10 @@ class Gatherer:
         customers = [one.customer for one in transactions]
         self._ids += [one.transaction_id for one in transactions]
         self._stamps += [one.timestamp for one in transactions]
+        self._customers += [customer.customer_id for customer in customers]
         self._pieces.append(
             (
                 places,
-                packed("i", [tables.customers[customer.customer_id] for customer in customers]),
                 packed("i", [tables.names[customer.name] for customer in customers]),
                 packed("i", [tables.statuses[one.status] for one in transactions]),
                 packed("i", [tables.methods[one.payment_method] for one in transactions]),
@@ -88,13 +89,14 @@ class Gatherer:
         """All that was taken; None when nothing was."""
         if not self._ids:
             return None
-        place, customer, name, status, method, count, amounts, product, title, category, quantity, *prices = (
+        place, name, status, method, count, amounts, product, title, category, quantity, *prices = (
             np.concatenate(parts) for parts in zip(*self._pieces, strict=True)
         )
+        self._tables.customers, customer = coded(self._customers)
         return Columns(
             ids=self._ids,
             place=place,
-            time=Moments().read(self._stamps),
+            time=read_timestamps(self._stamps),
             customer=customer,
             name=name,
             status=status,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -23,58 +24,56 @@ _DAYS_BEFORE_MONTH = np.array([0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 3
 _DAYS_OF_MONTH = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 _DAYS_UNTIL_1970 = 719162
 _ANY_MOMENT = "2000-01-01T00:00:00"
-_MOST_KEPT = 4096
 _LONGEST_KEPT = 40
 
 
-class Moments:
-    """Reads timestamps; it remembers the ends (``Z``, ``.250+01:00``) that it has met."""
+def read_timestamps(stamps: Sequence[str]) -> Ints:
+    """Read timestamps as microseconds since 1970 in UTC, or `NEVER`."""
+    heads = "".join([stamp[:_WIDTH] for stamp in stamps])
+    if len(heads) == _WIDTH * len(stamps) and heads.isascii():
+        return _read(heads, stamps)
+    # One that does not fit must not slow down all the others.
+    fits = [len(stamp) >= _WIDTH and stamp.isascii() for stamp in stamps]
+    fitting = [stamp if fit else _ANY_MOMENT for stamp, fit in zip(stamps, fits, strict=True)]
+    times = _read("".join([stamp[:_WIDTH] for stamp in fitting]), fitting)
+    for place in [place for place, fit in enumerate(fits) if not fit]:
+        times[place] = _one(stamps[place])
+    return times
 
-    def __init__(self) -> None:
-        self._ends: dict[str, int] = {}
 
-    def read(self, stamps: Sequence[str]) -> Ints:
-        """Read timestamps as microseconds since 1970 in UTC, or `NEVER`."""
-        heads = "".join([stamp[:_WIDTH] for stamp in stamps])
-        if len(heads) == _WIDTH * len(stamps) and heads.isascii():
-            return self._read(heads, stamps)
-        # One that does not fit must not slow down all the others.
-        fits = [len(stamp) >= _WIDTH and stamp.isascii() for stamp in stamps]
-        fitting = [stamp if fit else _ANY_MOMENT for stamp, fit in zip(stamps, fits, strict=True)]
-        times = self._read("".join([stamp[:_WIDTH] for stamp in fitting]), fitting)
-        for place in [place for place, fit in enumerate(fits) if not fit]:
-            times[place] = self._one(stamps[place])
-        return times
+def _read(heads: str, stamps: Sequence[str]) -> Ints:
+    times = _local_times(np.frombuffer(heads.encode(), np.uint8).reshape(-1, _WIDTH))
+    ends = [stamp[_WIDTH:] for stamp in stamps]
+    return times if ends.count("Z") == len(ends) else _shifted(times, stamps, _after_heads(ends))
 
-    def _read(self, heads: str, stamps: Sequence[str]) -> Ints:
-        times = _local_times(np.frombuffer(heads.encode(), np.uint8).reshape(-1, _WIDTH))
-        ends = [stamp[_WIDTH:] for stamp in stamps]
-        if ends.count("Z") == len(ends):
-            return times
-        return self._shifted(times, stamps, packed("q", [self._after_head(end) for end in ends]))
 
-    def _shifted(self, times: Ints, stamps: Sequence[str], shifts: Ints) -> Ints:
-        # An offset may lead out of the calendar, only in its first and last year: those are read one by one.
-        known = (times != NEVER) & (shifts != NEVER)
-        at_the_edge = known & ((times < _FIRST_SAFE) | (times > _LAST_SAFE))
-        times = np.where(known, times + np.where(known, shifts, 0), NEVER)
-        for place in np.flatnonzero(at_the_edge).tolist():
-            times[place] = self._one(stamps[place])
-        return times
+def _shifted(times: Ints, stamps: Sequence[str], shifts: Ints) -> Ints:
+    # An offset may lead out of the calendar, only in its first and last year: those are read one by one.
+    known = (times != NEVER) & (shifts != NEVER)
+    at_the_edge = known & ((times < _FIRST_SAFE) | (times > _LAST_SAFE))
+    times = np.where(known, times + np.where(known, shifts, 0), NEVER)
+    for place in np.flatnonzero(at_the_edge).tolist():
+        times[place] = _one(stamps[place])
+    return times
 
-    def _after_head(self, end: str) -> int:
-        """What the fraction and the offset add to the moment, or `NEVER`."""
-        shift = self._ends.get(end)
-        if shift is None:
-            moment = parse_timestamp(_ANY_MOMENT + end)
-            shift = NEVER if moment is None else moment - _ANY_TIME
-            if len(self._ends) < _MOST_KEPT and len(end) < _LONGEST_KEPT:
-                self._ends[end] = shift
-        return shift
 
-    def _one(self, stamp: str) -> int:
-        time = parse_timestamp(stamp)
-        return NEVER if time is None else time
+def _after_heads(ends: Sequence[str]) -> Ints:
+    """What each fraction and offset adds to the moment, or `NEVER`."""
+    shifts = {end: _known_shift(end) if len(end) < _LONGEST_KEPT else _shift(end) for end in set(ends)}
+    return packed("q", list(map(shifts.__getitem__, ends)))
+
+
+def _one(stamp: str) -> int:
+    time = parse_timestamp(stamp)
+    return NEVER if time is None else time
+
+
+def _shift(end: str) -> int:
+    moment = parse_timestamp(_ANY_MOMENT + end)
+    return NEVER if moment is None else moment - _ANY_TIME
+
+
+_known_shift = lru_cache(4096)(_shift)
 
 
 def _time(stamp: str) -> int:

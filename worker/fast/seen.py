@@ -19,10 +19,9 @@ _GROWTH = 1.5
 _SMALLEST = 1 << 12
 
 
-def fingerprints(ids: Sequence[str | None]) -> tuple[Ints, Ints]:
+def fingerprints(ids: Sequence[str | None], *, all_different: bool) -> tuple[Ints, Ints]:
     """Fingerprints of the ids that there are, each id once, and the place where each stands first."""
-    places: dict[str | None, int] = dict.fromkeys(ids, 0)
-    if len(places) == len(ids) and None not in places:
+    if all_different:
         return _fingerprints(ids), np.arange(len(ids), dtype=np.int32)  # type: ignore[arg-type]
     places = {identity: place for place, identity in reversed(list(enumerate(ids)))}
     places.pop(None, None)

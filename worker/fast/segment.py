@@ -126,7 +126,7 @@ class _Segment:
 
     def part(self) -> Part:
         """What all of it amounts to."""
-        ids, places = fingerprints(self._ids)
+        ids, places = fingerprints(self._ids, all_different=len(self._seen) == len(self._ids))
         part = Part(len(self._ids), ids, places)
         columns = self._gatherer.columns()
         if columns is not None:
@@ -140,8 +140,8 @@ class _Segment:
     def _fill(self, part: Part, rows: Rows) -> None:
         tables = self._tables
         part.valid = add_up(widen_where_needed(rows), tables, self._rules.revenue_statuses)
-        part.customers = list(tables.customers)  # type: ignore[arg-type]  # None is no key of these
-        part.products = list(tables.products)  # type: ignore[arg-type]
+        part.customers = tables.customers
+        part.products = list(tables.products)  # type: ignore[arg-type]  # None is no key of these
         part.product_names = list(tables.product_names)  # type: ignore[arg-type]
         part.statuses = list(tables.statuses)  # type: ignore[arg-type]
         part.methods = list(tables.methods)  # type: ignore[arg-type]

@@ -90,7 +90,7 @@ class Part:
 
 def add_up(rows: Rows, tables: Tables, revenue_statuses: Sequence[str]) -> Valid:
     """Add up valid rows, of which there is at least one."""
-    customers = list(tables.customers)
+    customers = tables.customers
     unusual = np.repeat(rows.customer, rows.line_count)[rows.quantity > UNUSUAL_QUANTITY]
     sizes = sizes_of_differences(rows)
     counting = [code for text, code in tables.statuses.items() if text in revenue_statuses]
@@ -157,10 +157,10 @@ def _largest(figures: Ints, shown: int) -> list[int]:
     return list(map(int, np.flatnonzero(figures)))
 
 
-def _highest(rows: Rows, customers: Sequence[str | None]) -> list[High]:
+def _highest(rows: Rows, customers: Sequence[str]) -> list[High]:
     return highest(
         [
-            (int(rows.total[row]), rows.ids[row], str(customers[rows.customer[row]]), int(rows.time[row]))
+            (int(rows.total[row]), rows.ids[row], customers[rows.customer[row]], int(rows.time[row]))
             for row in _largest(rows.total, high_value.SHOWN)
         ]
     )
