@@ -8,6 +8,7 @@ from functools import cached_property
 
 from pipeline.batch import BatchGateway
 from pipeline.batch_azure import AzureBatch
+from pipeline.batch_guard import GuardedBatch
 from pipeline.blobs import AzureBlobStore, BlobStore
 from pipeline.bus import AzureServiceBus, EventBus
 from pipeline.ledger import Ledger
@@ -36,7 +37,9 @@ class Gateways:
 
     ledger: Callable[[Settings], Ledger] = lambda s: TableLedger(s.connection("STORAGE"), s.ledger_table)
     blobs: Callable[[Settings], BlobStore] = lambda s: AzureBlobStore(s.connection("STORAGE"))
-    batch: Callable[[Settings], BatchGateway] = lambda s: AzureBatch(s.connection("BATCH"), s.batch_pool_id)
+    batch: Callable[[Settings], BatchGateway] = lambda s: GuardedBatch(
+        AzureBatch(s.connection("BATCH"), s.batch_pool_id)
+    )
     bus: Callable[[Settings], EventBus] = lambda s: AzureServiceBus(s.connection("SERVICEBUS"), s.events_topic)
     poison: Callable[[Settings], PoisonQueue] = lambda s: AzurePoisonQueue(s.connection("STORAGE"))
     sender: Callable[[Settings, Channel], Sender | None] = sender_of

@@ -37,6 +37,8 @@ CONNECT_SECONDS = 10
 READ_SECONDS = 60
 TIMEOUTS: dict[str, Any] = {"connection_timeout": CONNECT_SECONDS, "read_timeout": READ_SECONDS}
 """For every client on azure-core: it would wait five minutes by itself."""
+RETRIES: dict[str, Any] = {"retry_total": 4, "retry_backoff_max": 20}
+"""Tries after the first, and the longest pause in seconds: azure-core would try ten times, for minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +188,8 @@ def table_service(connection: Connection) -> TableServiceClient:
 
     if connection.by_identity:
         endpoint = connection.require("tableServiceUri")
-        return TableServiceClient(endpoint, credential=credential(connection), **TIMEOUTS)
-    return TableServiceClient.from_connection_string(connection.string, **TIMEOUTS)
+        return TableServiceClient(endpoint, credential=credential(connection), **TIMEOUTS, **RETRIES)
+    return TableServiceClient.from_connection_string(connection.string, **TIMEOUTS, **RETRIES)
 
 
 def service_bus(connection: Connection) -> ServiceBusClient:
@@ -206,7 +208,9 @@ def batch(connection: Connection) -> BatchClient:
     from azure.batch import BatchClient
     from azure.core.credentials import AzureNamedKeyCredential
 
-    limits: dict[str, Any] = {**TIMEOUTS, "retry_total": 4, "retry_backoff_max": 20}
+    from shared.retries import JitteredRetries
+
+    limits: dict[str, Any] = {**TIMEOUTS, "retry_policy": JitteredRetries(**RETRIES)}
     if connection.by_identity:
         return BatchClient(connection.require("accountEndpoint"), credential(connection), **limits)
     key = AzureNamedKeyCredential(connection.require("AccountName"), connection.require("AccountKey"))
