@@ -1,13 +1,13 @@
 # make demo   the whole loop on this machine, once        make up      keep it running until Ctrl-C
 # make test   set up and run the tests                    make lint    style, types, structure
-# make lock   resolve the dependencies anew
+# make bench  the engine against what one might use instead    make lock   resolve the dependencies anew
 
 PYTHON ?= python3
 VENV ?= .venv
 TESTS ?=
 BIN := $(VENV)/bin
 
-.PHONY: setup demo up test lint format lock clean
+.PHONY: setup demo up test lint format bench lock clean
 
 setup:
 	@$(PYTHON) local/bootstrap.py --venv $(VENV)
@@ -30,6 +30,9 @@ lint: setup
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: setup
+	@$(BIN)/python -m tests.bench $(if $(SIZE),--size $(SIZE)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 lock:
 	@$(PYTHON) local/lock.py

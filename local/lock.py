@@ -15,13 +15,14 @@ COMPILE = ["uv", "pip", "compile", "--quiet", "--universal", "--python-version",
 
 
 def main() -> int:
-    """Write the four lock files; --upgrade on the command line takes newer releases."""
+    """Write the five lock files; --upgrade on the command line takes newer releases."""
     extra = sys.argv[1:]
     compile_lock(["pyproject.toml"], "requirements.txt", *extra)
     compile_lock(["worker/requirements.in"], "worker/requirements.txt", "-c", "requirements.txt", *extra)
     extras = [word for name in ("cli", "local", "dev") for word in ("--extra", name)]
     compile_lock(["pyproject.toml"], "requirements-dev.txt", *extras, "-c", "requirements.txt", *extra)
     compile_lock(["local/requirements-node.in"], "local/requirements-node.txt", *extra)
+    compile_lock(["tests/bench/requirements.in"], "tests/bench/requirements.txt", *extra)
     return 0
 
 
