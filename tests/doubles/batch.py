@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
 from pipeline.batch import Added, CompletedTask, FoundTask, RollingJob, TaskOrder, day_of, job_id_of
+from shared.clock import Clock, utcnow
 from shared.errors import BatchJsonError
 from shared.runs import Failure, TaskKey
 
@@ -21,16 +22,19 @@ class _Job:
 class MemoryBatch:
     """Behaves like the gateway: one task an id, roll-over when a job was ended, `TaskExists` as success."""
 
-    def __init__(self, pool_id: str = "local") -> None:
+    def __init__(self, pool_id: str = "local", clock: Clock = utcnow) -> None:
         self.pool_id = pool_id
+        self.clock = clock
         self.all_jobs: dict[str, _Job] = {}
         self.orders: list[TaskOrder] = []
+        self.remembered: dict[date, int] = {}
+        """Up to which job of a day this process knows of a roll-over: what stands before is not looked at again."""
         self.fail_next: list[BatchJsonError] = []
 
     def add_task(self, day: date, order: TaskOrder) -> TaskKey:
         if self.fail_next:
             raise self.fail_next.pop(0)
-        for number in range(1, 100):
+        for number in range(self.remembered.get(day, 1), 100):
             job_id = job_id_of(self.pool_id, day, number)
             job = self.all_jobs.setdefault(job_id, _Job())
             if order.task_id in job.tasks:
@@ -39,6 +43,7 @@ class MemoryBatch:
                 job.tasks[order.task_id] = None
                 self.orders.append(order)
                 return TaskKey(job_id, order.task_id)
+            self.remembered[day] = number + 1
         raise AssertionError("a test ended a hundred jobs")
 
     def add_tasks(self, day: date, orders: Sequence[TaskOrder]) -> Added:
@@ -60,7 +65,7 @@ class MemoryBatch:
         if found and found.completed:
             return False
         if found:
-            self.complete(key, datetime.now(UTC), exit_code=None, failure=Failure("TaskEnded", "It was ended"))
+            self.complete(key, self.clock(), exit_code=None, failure=Failure("TaskEnded", "It was ended"))
         return True
 
     def jobs(self) -> list[RollingJob]:

@@ -96,6 +96,9 @@ class World:
     clock: Clock = field(default_factory=Clock)
     settings: Settings = field(default_factory=laptop_settings)
 
+    def __post_init__(self) -> None:
+        self.batch.clock = self.clock
+
     @property
     def services(self) -> Services:
         """Services that use the doubles."""

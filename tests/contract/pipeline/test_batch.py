@@ -114,6 +114,8 @@ def test_ended_job_is_rolled_over_and_its_tasks_are_not_added_again(scene: Scene
     scene.gateway.seal(before.job_id)
     after = scene.gateway.add_task(day, scene.order(f"{fresh}b"))
     assert after.job_id == job_id_of("local", day, 2)
+    if isinstance(scene, Doubled):
+        scene.gateway.remembered.clear()
     another = scene.gateway if isinstance(scene, Doubled) else AzureBatch(scene.gateway._connection, "local")
     assert another.add_task(day, scene.order(f"{fresh}a")) == before, "a gateway that knows of no roll-over"
 
