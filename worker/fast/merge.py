@@ -119,11 +119,12 @@ class Totals:
             self._merge_valid(part, part.valid)
 
     def rows(self) -> tuple[Ints, Ints, Ints]:
-        """Total, time and customer's code of each valid transaction."""
-        if not self._rows:
+        """Take out total, time and customer's code of each valid transaction, at the end of the file."""
+        self._seen = Seen()  # its memory is needed now
+        columns, self._rows = list(zip(*self._rows, strict=True)), []
+        if not columns:
             return _NOTHING, _NOTHING, _NOTHING
-        total, time, customer = (np.concatenate(column) for column in zip(*self._rows, strict=True))
-        self._rows = [(total, time, customer)]
+        customer, time, total = (np.concatenate(columns.pop()) for _ in range(3))
         return total, time, customer
 
     def _merge_valid(self, part: Part, valid: Valid) -> None:

@@ -19,6 +19,7 @@ from azure.core.exceptions import (
 )
 
 from shared.errors import AccessDenied, BatchJsonError, BlobGone, RequestRefused, ServiceUnavailable
+from shared.task import TaskParameters
 from worker import storage
 from worker.storage import TRIES, BlobOverwritten, translate
 
@@ -99,3 +100,68 @@ def test_what_will_not_change_is_not_asked_again(waits: list[float], problem: Ht
     with pytest.raises(BatchJsonError):
         storage._retrying(failing(1, problem))
     assert waits == []
+
+
+class Blob:
+    """A blob service with one blob, whose connections break and whose content may be replaced."""
+
+    def __init__(self, content: bytes, problems: dict[int, list[AzureError]]) -> None:
+        self.content = content
+        self.problems = problems
+        self.conditions: list[object] = []
+
+    def get_blob_client(self, _container: str, _name: str) -> Blob:
+        """The client is the blob itself."""
+        return self
+
+    def get_blob_properties(self, **_: object) -> SimpleNamespace:
+        """Its size."""
+        return SimpleNamespace(size=len(self.content))
+
+    def download_blob(self, *, offset: int, length: int, etag: str, **_: object) -> SimpleNamespace:
+        """A range, after the problems that it has."""
+        self.conditions.append(etag)
+
+        def readall() -> bytes:
+            if self.problems.get(offset):
+                raise self.problems[offset].pop()
+            return self.content[offset : offset + length]
+
+        return SimpleNamespace(readall=readall)
+
+
+def download(
+    content: bytes, problems: dict[int, list[AzureError]], monkeypatch: pytest.MonkeyPatch
+) -> tuple[Any, Blob]:
+    """A download in ranges of ten bytes."""
+    monkeypatch.setattr("worker.ahead.CHUNK", 10)
+    blob: Any = Blob(content, problems)
+    task = TaskParameters(
+        run_id="r",
+        attempt=1,
+        input_container="in",
+        blob_name="a",
+        etag="0x1",
+        size=1,
+        output_container="out",
+        output_prefix="a/r/",
+    )
+    return storage.Download(blob, task), blob
+
+
+def test_broken_connection_costs_its_range_only(waits: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked for again, under the same condition; the others are not."""
+    content = bytes(range(100))
+    broken: dict[int, list[AzureError]] = {0: [IncompleteReadError("cut")], 40: [IncompleteReadError("cut")] * 2}
+    source, blob = download(content, broken, monkeypatch)
+    assert source.read(1000) == content
+    assert blob.conditions == ['"0x1"'] * 13
+    assert len(waits) == 3
+
+
+def test_blob_that_is_overwritten_while_it_is_read_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ranges of two versions are never put together."""
+    source, _ = download(bytes(100), {50: [answered(412, ResourceModifiedError)]}, monkeypatch)
+    with pytest.raises(BlobOverwritten):
+        source.read(1000)
+    source.close()
