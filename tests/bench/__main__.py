@@ -27,9 +27,11 @@ class Row:
 
     name: str
     seconds: float
+    cpu_seconds: float
     peak_bytes: int
     bytes_per_second: float
-    times_slower_than_one_process: float
+    times_the_first: float
+    cpu_times_the_first: float
 
 
 def main() -> int:
@@ -97,26 +99,29 @@ def _check(one: Contender, run: Measured, folder: Path, first: Contender) -> Non
 def table(runs: dict[str, list[Measured]], size: int) -> list[Row]:
     """Medians, and ratios to the first contender."""
     seconds = {name: median(run.seconds for run in measured) for name, measured in runs.items()}
-    first = next(iter(seconds.values()))
+    cpu_seconds = {name: median(run.cpu_seconds for run in measured) for name, measured in runs.items()}
+    first = next(iter(runs))
     return [
         Row(
-            name,
-            seconds[name],
-            int(median(run.peak_bytes for run in measured)),
-            size / seconds[name],
-            seconds[name] / first,
+            name=name,
+            seconds=seconds[name],
+            cpu_seconds=cpu_seconds[name],
+            peak_bytes=int(median(run.peak_bytes for run in measured)),
+            bytes_per_second=size / seconds[name],
+            times_the_first=seconds[name] / seconds[first],
+            cpu_times_the_first=cpu_seconds[name] / cpu_seconds[first],
         )
         for name, measured in runs.items()
     ]
 
 
 def _show(rows: list[Row]) -> None:
-    print("| contender | seconds | MB/s | peak memory | times the first |")
-    print("|---|---|---|---|---|")
+    print("| contender | seconds | MB/s | times the first | CPU seconds | times the first | peak memory |")
+    print("|---|---|---|---|---|---|---|")
     for row in rows:
         print(
-            f"| {row.name} | {row.seconds:.2f} | {row.bytes_per_second / 1e6:.0f} | {row.peak_bytes / 1e6:.0f} MB "
-            f"| {row.times_slower_than_one_process:.1f} |"
+            f"| {row.name} | {row.seconds:.2f} | {row.bytes_per_second / 1e6:.0f} | {row.times_the_first:.1f} "
+            f"| {row.cpu_seconds:.2f} | {row.cpu_times_the_first:.1f} | {row.peak_bytes / 1e6:.0f} MB |"
         )
 
 
