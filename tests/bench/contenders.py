@@ -83,5 +83,5 @@ CONTENDERS = [
     peer("orjson + loops, these figures", "loops.py", "orjson"),
     Contender("orjson.loads, no figures", lambda file, _: [str(OTHERS), str(PEERS / "parse_only.py"), str(file)]),
     peer("polars, these figures", "with_polars.py"),
-    peer("DuckDB array slice, these figures", "with_duckdb.py"),
+    peer("DuckDB array slice, same work", "with_duckdb.py"),
 ]

@@ -1,1 +1,1 @@
-"""The contenders: each reads a file and prints the same figures. They validate nothing, which is in their favour."""
+"""The contenders: each reads a file and prints the same figures. Most of them validate nothing: a favour to them."""
