@@ -17,6 +17,7 @@ _EMPTY = np.uint64(0)
 _FULLEST = 0.75
 _GROWTH = 1.5
 _SMALLEST = 1 << 12
+_MOVED_AT_A_TIME = 1 << 14
 
 
 def fingerprints(ids: Sequence[str | None], *, all_different: bool) -> tuple[Ints, Ints]:
@@ -53,12 +54,13 @@ class Seen:
         return known
 
     def _grow(self, count: int) -> None:
-        first, second = self._first, self._second
-        used = first != _EMPTY
-        first, second = first[used], second[used]
         size = max(int(len(self._first) * _GROWTH), int(count / _FULLEST) + 1)
+        used = self._first != _EMPTY
+        first, second = self._first[used], self._second[used]
         self._first, self._second = np.zeros(size, np.uint64), np.zeros(size, np.uint32)
-        self._insert(first, second)
+        for begin in range(0, len(first), _MOVED_AT_A_TIME):
+            moved = slice(begin, begin + _MOVED_AT_A_TIME)
+            self._insert(first[moved], second[moved])
 
     def _insert(self, first: Ints, second: Ints) -> Mask:
         known = np.zeros(len(first), np.bool_)
