@@ -13,7 +13,7 @@ from shared.runs import Run, RunState, Upload
 from tests.faults.invariants import assert_nothing_lost_or_doubled
 from tests.faults.proxy import Hold
 from tests.faults.world import Host, World, wait_until
-from tests.unit.worker.files import many_transactions
+from tests.unit.worker.files import batch, many_transactions, transaction
 
 pytestmark = pytest.mark.cloud
 SETTINGS = {"TASK_RETRIES": "1"}
@@ -21,6 +21,7 @@ READS_PROPERTIES = ("HEAD", "If-Match:")
 READS_CONTENT = ("GET", "If-Match:")
 WRITES_REPORT = ("PUT", "report.json")
 WRITES_OUTCOME = ("PUT", "outcome.json")
+ERRORS_OF_380_KB = batch(transaction(), *({"transaction_id": f"T{number:05}"} for number in range(500)))
 
 
 def hold_worker(world: World, name: str, what: tuple[str, str], *, accepted: bool = False, times: int = 1) -> Hold:
@@ -141,20 +142,34 @@ def test_file_that_changes_in_the_queue(world: World, host: Host) -> None:
 
 @pytest.mark.parametrize("for_good", [False, True], ids=["for a while", "for good"])
 def test_full_disk_is_tried_again_and_then_told(world: World, host: Host, for_good: bool) -> None:
-    """The file does not fit: the task exits with the code for that, is run again, and ends with a reason."""
+    """The list of errors does not fit: the task exits with the code for that, is run again, and ends with a reason."""
     name = f"full-{for_good}.json"
-    hold = Hold()
-    world.batch.lay(hold, "commandLine", name, method="POST")
-    upload = world.drop(name, many_transactions(50))
-    hold.wait()
-    mark = world.fill_disk(upload)
-    second = hold_worker(world, name, READS_PROPERTIES, times=1)
-    hold.let_go()
-    second.wait()
+    upload, mark = drop_on_full_disk(world, name, ERRORS_OF_380_KB)
+    first = hold_worker(world, name, READS_PROPERTIES)
+    world.batch.clear()
+    first.wait()
     if not for_good:
         mark.unlink()  # the limit of the one that runs stays
-    second.let_go()
+    first.let_go()
     [run] = assert_nothing_lost_or_doubled(world, [upload])
     assert reason(run) == ((RunState.FAILED, "FailureExitCode") if for_good else (RunState.SUCCEEDED, None))
     assert run.exit_code == (5 if for_good else 0)
     wait_until(lambda: len(world.starts(upload)) == 2, "a second try")
+
+
+def test_full_disk_is_no_harm_to_a_file_without_errors(world: World, host: Host) -> None:
+    """The blob is processed while it comes, and reports are written from memory: the node's disk is not needed."""
+    upload, _ = drop_on_full_disk(world, "full-unneeded.json", many_transactions(1_000))
+    world.batch.clear()
+    [run] = assert_nothing_lost_or_doubled(world, [upload])
+    assert reason(run) == (RunState.SUCCEEDED, None)
+    assert len(world.starts(upload)) == 1
+
+
+def drop_on_full_disk(world: World, name: str, content: bytes) -> tuple[Upload, Path]:
+    """Drop a file, and fill the disk before its task is added: Batch's proxy holds that back until it is honest."""
+    hold = Hold()
+    world.batch.lay(hold, "commandLine", name, method="POST")
+    upload = world.drop(name, content)
+    hold.wait()
+    return upload, world.fill_disk(upload)

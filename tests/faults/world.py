@@ -46,10 +46,13 @@ _STEP = 0.05
 _SLOTS = 4
 _IN_HAND = """
 echo $$ >>"$0/$BATCHJSON_RUN_ID.starts"
-[ ! -e "$0/$BATCHJSON_RUN_ID.full" ] || ulimit -f 4
+[ ! -e "$0/$BATCHJSON_RUN_ID.full" ] || ulimit -f 64
 exec "$@"
 """
-"""Stands before the worker: tells its process id, and lets no file grow over 2 KB where a test says so."""
+"""Stands before the worker: tells its process id, and lets no file grow over 64 KB where a test says so.
+
+Shells count in blocks of 512 or 1 024 bytes: a file that is to meet the limit must be clearly larger than both.
+"""
 _WARM = [sys.executable, "-I", "-S", str(Path(__file__).with_name("warm_worker.py"))]
 T = TypeVar("T")
 
@@ -234,7 +237,7 @@ class World:
         os.kill(self.starts(upload)[-1], signal.SIGKILL)
 
     def fill_disk(self, upload: Upload) -> Path:
-        """Let the workers of an upload write no file of over 2 KB; removing the file that this returns ends it."""
+        """Let the workers of an upload write no file of over 64 KB; removing the file that this returns ends it."""
         mark = self._hand / f"{upload.run_id}.full"
         mark.touch()
         return mark
