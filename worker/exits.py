@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import IntEnum
 
 from shared.errors import (
@@ -49,5 +50,7 @@ def exit_code(problem: BaseException) -> Exit:
 
 
 def told(problem: BaseException) -> str | None:
-    """What may be logged of a failure's text: only our own errors are known to quote nothing of a file."""
+    """What may be logged of a failure's text: our own errors and the words of the system quote nothing of a file."""
+    if isinstance(problem, OSError) and problem.errno is not None:
+        return os.strerror(problem.errno)
     return str(problem) if isinstance(problem, BatchJsonError) else None

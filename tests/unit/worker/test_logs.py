@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import shlex
 
 import pytest
@@ -68,6 +70,12 @@ def test_only_our_own_errors_are_quoted() -> None:
     """Others may hold what stands in a file."""
     assert told(RequestRefused("storage answered 400")) == "storage answered 400"
     assert told(ValueError("Jane Doe")) is None
+    assert told(OSError("Jane Doe")) is None
+
+
+def test_full_disk_is_told_in_the_words_of_the_system() -> None:
+    """Without the file's name, which such an error carries, too."""
+    assert told(OSError(errno.ENOSPC, "Jane Doe", "jane.json")) == os.strerror(errno.ENOSPC)
 
 
 def test_place_of_an_error_is_told_innermost_first() -> None:
