@@ -12,11 +12,19 @@ from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from shared.connections import Connection, read_connection, runs_in_azure
 from shared.errors import SettingsError
+from shared.readers import address as _address
+from shared.readers import amount as _amount
+from shared.readers import container as _container
+from shared.readers import one_of as _one_of
+from shared.readers import pool_id as _pool_id
+from shared.readers import text as _text
+from shared.readers import whole as _whole
+from shared.readers import words as _words
 from shared.task import Limits
 
 CONNECTIONS = ("STORAGE", "SERVICEBUS", "BATCH", "EMAIL")
@@ -25,60 +33,6 @@ _KEY = re.compile(r"(?:AccountKey|SharedAccessKey|SharedAccessSignature)=", re.I
 FUNCTION_APP_NEEDS = frozenset({"STORAGE", "SERVICEBUS", "BATCH", "BATCH_POOL_ID", "WORKER_IMAGE"})
 STORAGE_NEEDS = frozenset({"STORAGE"})
 """What a command needs that reads the ledger and blobs, and nothing else."""
-
-
-def _text(raw: str) -> str:
-    return raw
-
-
-def _words(raw: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in raw.split(",") if word.strip())
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def read(raw: str) -> int:
-        if not re.fullmatch(r"\d{1,18}", raw) or not least <= int(raw) <= most:
-            raise ValueError(f"a whole number from {least} to {most}")
-        return int(raw)
-
-    return read
-
-
-def _amount(raw: str) -> Decimal:
-    try:
-        amount = Decimal(raw)
-    except InvalidOperation:
-        raise ValueError("an amount such as 10000 or 0.01") from None
-    if not amount.is_finite():
-        raise ValueError("an amount such as 10000 or 0.01")
-    return amount
-
-
-def _one_of(*allowed: str) -> Callable[[str], str]:
-    def read(raw: str) -> str:
-        if raw not in allowed:
-            raise ValueError(" or ".join(allowed))
-        return raw
-
-    return read
-
-
-def _container(raw: str) -> str:
-    if not re.fullmatch(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", raw):
-        raise ValueError("a container name: 3–63 of a–z, 0–9 and single hyphens")
-    return raw
-
-
-def _pool_id(raw: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,46}", raw):
-        raise ValueError("a pool id: 1–46 of A–Z, a–z, 0–9, _ and - (job ids are made of it)")
-    return raw
-
-
-def _address(raw: str) -> str:
-    if raw and not raw.startswith(("https://", "http://")):
-        raise ValueError("an https:// address, or empty")
-    return raw
 
 
 @dataclass(frozen=True, slots=True)
