@@ -12,7 +12,6 @@ from rich.live import Live
 from rich.text import Text
 
 from cli.common import Invocation, cloud_command
-from cli.documents import run_document
 from cli.errors import CommandFailed, ExitCode
 from cli.find import newest_runs
 from cli.moments import read_moment
@@ -20,6 +19,7 @@ from cli.output import Output, state_text
 from cli.table import runs_table
 from cli.text import counted, shown
 from pipeline.ledger import RunFilter
+from shared.documents import run_document
 from shared.runs import Run, RunState
 
 if TYPE_CHECKING:

@@ -12,12 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.common import Invocation, cloud_command
-from cli.documents import RunDocument, run_document
 from cli.find import find_run
 from cli.output import state_text
 from cli.steps import steps_table
 from cli.table import SHORT_ID
 from cli.text import counted, grouped, money, shown, size
+from shared.documents import RunDocument, run_document
 from shared.runs import Run
 
 

@@ -23,11 +23,11 @@ from cli.demo.files import DemoFile, make_files
 from cli.demo.journey import Traveller, still_missing, travel
 from cli.demo.picture import results, verdicts
 from cli.demo.progress import shown_live
-from cli.documents import run_document
 from cli.errors import CommandFailed
 from cli.output import Output
 from cli.parts import run_part
 from cli.text import counted, duration, shown
+from shared.documents import run_document
 from shared.errors import BatchJsonError
 
 if TYPE_CHECKING:

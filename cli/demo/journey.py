@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from cli.demo.files import DemoFile
-from cli.steps import Step, steps_of
 from cli.text import shown
 from shared.errors import RunNotFound
 from shared.runs import Run, RunId, Upload
+from shared.steps import Step, steps_of
 
 if TYPE_CHECKING:
     from pipeline.ledger import Ledger

@@ -16,8 +16,8 @@ from cli.demo.evidence import Evidence, Mail
 from cli.demo.journey import Traveller
 from cli.output import state_text
 from cli.report import read_report, report_summary
-from cli.steps import STEPS, steps_of
 from cli.text import counted, duration, grouped, money, shorten, shown
+from shared.steps import STEPS, steps_of
 
 _MAIL_LINES = 14
 _NARROW = 70

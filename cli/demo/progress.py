@@ -12,8 +12,8 @@ from rich.text import Text
 
 from cli.demo.journey import STOPS, Traveller
 from cli.output import Output, state_text
-from cli.steps import Step
 from cli.text import shorten, shown
+from shared.steps import Step
 
 Told = Callable[[Traveller, Step], None]
 _DONE, _DUE = "■", "□"

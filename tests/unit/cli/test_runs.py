@@ -9,8 +9,8 @@ import pytest
 from rich.cells import cell_len
 
 from cli.find import newest_runs
-from cli.steps import steps_of
 from shared.runs import Failure, RunState
+from shared.steps import steps_of
 from tests.unit.cli.conftest import NOW, Cloud
 
 HOSTILE = "a [red]b[/red]\x1b[2J\u202egpj.exe/ü 漢字 \n.json"

@@ -1,4 +1,4 @@
-"""A run as a JSON document: what ``--json`` prints. The names are those of the events (docs/events.md)."""
+"""A run as a JSON document: what ``--json`` prints and the dashboard reads. The names are those of the events."""
 
 from __future__ import annotations
 
