@@ -52,11 +52,17 @@ class RollingJob:
 
 @dataclass(frozen=True, slots=True)
 class FoundTask:
-    """A task that Batch knows: it waits for a node, it runs, or it has completed."""
+    """A task that Batch knows: it waits for a node, it runs (since `started_at`, on `node_id`), or it has completed.
+
+    `retries` counts how often it ran before.
+    """
 
     key: TaskKey
     waits: bool
     completed: CompletedTask | None = None
+    started_at: datetime | None = None
+    node_id: str | None = None
+    retries: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,15 @@ def read_results(job_id: str, results: Sequence[BatchTaskCreateResult]) -> Added
 def found_task(job_id: str, task: BatchTask) -> FoundTask:
     """Read a task in whatever state it is."""
     done = completed(job_id, task) if task.state == "completed" else None
-    return FoundTask(TaskKey(job_id, str(task.id)), waits=task.state == "active", completed=done)
+    info = task.execution_info
+    return FoundTask(
+        TaskKey(job_id, str(task.id)),
+        waits=task.state == "active",
+        completed=done,
+        started_at=info.start_time if info else None,
+        node_id=task.node_info.node_id if task.node_info else None,
+        retries=info.retry_count or 0 if info else 0,
+    )
 
 
 def completed(job_id: str, task: BatchTask) -> CompletedTask:

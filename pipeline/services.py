@@ -18,6 +18,8 @@ from pipeline.notification.delivery import Sender
 from pipeline.notification.email import EmailSender
 from pipeline.notification.webhook import WebhookSender
 from pipeline.poison import AzurePoisonQueue, PoisonQueue
+from pipeline.pool import PoolGateway
+from pipeline.pool_azure import AzurePool
 from shared.clock import Clock, utcnow
 from shared.settings import Settings
 
@@ -40,6 +42,7 @@ class Gateways:
     batch: Callable[[Settings], BatchGateway] = lambda s: GuardedBatch(
         AzureBatch(s.connection("BATCH"), s.batch_pool_id)
     )
+    pool: Callable[[Settings], PoolGateway] = lambda s: AzurePool(s.connection("BATCH"), s.batch_pool_id)
     bus: Callable[[Settings], EventBus] = lambda s: AzureServiceBus(s.connection("SERVICEBUS"), s.events_topic)
     poison: Callable[[Settings], PoisonQueue] = lambda s: AzurePoisonQueue(s.connection("STORAGE"))
     sender: Callable[[Settings, Channel], Sender | None] = sender_of
@@ -73,6 +76,11 @@ class Services:
     def batch(self) -> BatchGateway:
         """Azure Batch."""
         return self._gateways.batch(self.settings)
+
+    @cached_property
+    def pool(self) -> PoolGateway:
+        """The pool that tasks run in."""
+        return self._gateways.pool(self.settings)
 
     @cached_property
     def bus(self) -> EventBus:

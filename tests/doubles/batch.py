@@ -16,7 +16,7 @@ from shared.runs import Failure, TaskKey
 class _Job:
     tasks: dict[str, CompletedTask | None] = field(default_factory=dict)
     sealed: bool = False
-    running: set[str] = field(default_factory=set)
+    running: dict[str, tuple[str, datetime]] = field(default_factory=dict)
 
 
 class MemoryBatch:
@@ -30,6 +30,7 @@ class MemoryBatch:
         self.remembered: dict[date, int] = {}
         """Up to which job of a day this process knows of a roll-over: what stands before is not looked at again."""
         self.fail_next: list[BatchJsonError] = []
+        self.fail_finds: BatchJsonError | None = None
 
     def add_task(self, day: date, order: TaskOrder) -> TaskKey:
         if self.fail_next:
@@ -50,11 +51,16 @@ class MemoryBatch:
         return Added({order.task_id: self.add_task(day, order) for order in orders}, {})
 
     def find_task(self, key: TaskKey) -> FoundTask | None:
+        if self.fail_finds:
+            raise self.fail_finds
         job = self.all_jobs.get(key.job_id)
         if job is None or key.task_id not in job.tasks:
             return None
         done = job.tasks[key.task_id]
-        return FoundTask(key, waits=done is None and key.task_id not in job.running, completed=done)
+        if done:
+            return FoundTask(key, waits=False, completed=done, started_at=done.started_at, node_id=done.node_id)
+        node, began = job.running.get(key.task_id, (None, None))
+        return FoundTask(key, waits=began is None, started_at=began, node_id=node)
 
     def locate_task(self, day: date, task_id: str) -> TaskKey | None:
         keys = (TaskKey(job.job_id, task_id) for job in self.jobs() if job.day == day)
@@ -82,6 +88,10 @@ class MemoryBatch:
     def seal(self, job_id: str) -> None:
         if job_id in self.all_jobs:
             self.all_jobs[job_id].sealed = True
+
+    def start(self, key: TaskKey, node_id: str, at: datetime) -> None:
+        """Let a task run on a node."""
+        self.all_jobs[key.job_id].running[key.task_id] = (node_id, at)
 
     def complete(
         self, key: TaskKey, at: datetime, *, exit_code: int | None = 0, failure: Failure | None = None

@@ -17,6 +17,7 @@ from tests.doubles.blobs import MemoryBlobs
 from tests.doubles.bus import MemoryBus
 from tests.doubles.ledger import MemoryLedger
 from tests.doubles.poison import MemoryPoisonQueue
+from tests.doubles.pool import MemoryPool
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NOON = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
@@ -93,6 +94,7 @@ class World:
     batch: MemoryBatch = field(default_factory=MemoryBatch)
     bus: MemoryBus = field(default_factory=MemoryBus)
     poison: MemoryPoisonQueue = field(default_factory=MemoryPoisonQueue)
+    pool: MemoryPool = field(default_factory=MemoryPool)
     clock: Clock = field(default_factory=Clock)
     settings: Settings = field(default_factory=laptop_settings)
 
@@ -108,5 +110,6 @@ class World:
             batch=lambda _: self.batch,
             bus=lambda _: self.bus,
             poison=lambda _: self.poison,
+            pool=lambda _: self.pool,
         )
         return Services(self.settings, gateways, self.clock)

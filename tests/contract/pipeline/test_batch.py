@@ -78,7 +78,10 @@ def an_order(task_id: str, exit_code: int) -> TaskOrder:
 def batch_connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
     """A Batch account of this module's own."""
     folder: Path = tmp_path_factory.mktemp("batch")
-    images = {"exits": [sys.executable, "-c", EXIT_BY_ENVIRONMENT]}
+    images = {
+        "exits": [sys.executable, "-c", EXIT_BY_ENVIRONMENT],
+        "sleeps": [sys.executable, "-c", "import time; time.sleep(300)"],
+    }
     with batch(folder, images=images) as string:
         connection = read_connection("BATCH", {"BATCH": string})
         assert connection
@@ -190,6 +193,23 @@ def test_task_is_found_with_what_became_of_it(scene: Scene, fresh: str) -> None:
     assert scene.gateway.locate_task(TODAY, fresh) == key
     assert scene.gateway.locate_task(TODAY, f"{fresh}x") is None
     assert scene.gateway.locate_task(TODAY - timedelta(days=1), fresh) is None
+
+
+def test_running_task_tells_its_node_and_since_when(scene: Scene, fresh: str) -> None:
+    """Where to look while it runs."""
+    key = scene.gateway.add_task(TODAY, replace(scene.order(fresh), image="sleeps"))
+    if isinstance(scene, Doubled):
+        scene.gateway.start(key, "node-1", datetime.now(UTC))
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    found = scene.gateway.find_task(key)
+    while found and not found.started_at and time.monotonic() < deadline:
+        time.sleep(0.1)
+        found = scene.gateway.find_task(key)
+    assert found
+    assert (found.waits, found.completed, found.retries) == (False, None, 0)
+    assert found.started_at
+    assert found.node_id
+    assert scene.gateway.end_task(key)
 
 
 @pytest.mark.parametrize("number", [1, 2, 99])

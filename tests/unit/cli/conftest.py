@@ -24,6 +24,7 @@ from tests.doubles.blobs import MemoryBlobs
 from tests.doubles.bus import MemoryBus
 from tests.doubles.ledger import MemoryLedger
 from tests.doubles.poison import MemoryPoisonQueue
+from tests.doubles.pool import MemoryPool
 
 NOW = datetime(2025, 6, 1, 12, 0, tzinfo=UTC)
 VALUES: dict[str, str] = json.loads(
@@ -71,6 +72,7 @@ class Cloud:
     batch: MemoryBatch = field(default_factory=MemoryBatch)
     bus: MemoryBus = field(default_factory=MemoryBus)
     poison: MemoryPoisonQueue = field(default_factory=MemoryPoisonQueue)
+    pool: MemoryPool = field(default_factory=MemoryPool)
 
     def services(self, settings_file: Path | None = None, needs: AbstractSet[str] = STORAGE_NEEDS) -> Services:
         """Services over what is in memory."""
@@ -80,6 +82,7 @@ class Cloud:
             batch=lambda _: self.batch,
             bus=lambda _: self.bus,
             poison=lambda _: self.poison,
+            pool=lambda _: self.pool,
         )
         return Services(self.settings, gateways, clock=lambda: NOW)
 

@@ -219,7 +219,7 @@ def test_task_that_waits_too_long_is_ended_and_its_run_lost() -> None:
     """It does not run later behind the user's back; one that runs has its own time limit."""
     world = World()
     run, running = submitted(world, "waits.json"), submitted(world, "runs.json")
-    world.batch.all_jobs[task_of(running).job_id].running.add(running.run_id)
+    world.batch.start(task_of(running), "node-1", world.clock.now)
     assert swept(world, hours=23).findings.total() == 2
     assert swept(world, hours=2).findings[Finding.LOST] == 1
     lost = world.ledger.get(run.run_id)

@@ -263,7 +263,7 @@ class Machine(RuleBasedStateMachine):
             case "records":
                 self.record(key, rejected=False)
             case "starts":
-                batch.all_jobs[key.job_id].running.add(key.task_id)
+                batch.start(key, "node-1", now)
             case _:
                 self.lost_tasks[key.task_id] += 1
                 batch.lose(key)

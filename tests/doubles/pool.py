@@ -1,0 +1,54 @@
+"""A pool in memory: its nodes are what the test says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pipeline.pool import Node, NodeState, PoolState
+from shared.errors import BatchJsonError
+
+
+class MemoryPool:
+    """Keeps nodes in a dict; a rebooted one says so, a removed one is gone."""
+
+    def __init__(self, pool_id: str = "local", slots: int = 4) -> None:
+        self.found: PoolState | None = PoolState(pool_id, slots=slots)
+        self.all_nodes: dict[str, Node] = {}
+        self.rebooted: list[str] = []
+        self.removed: list[str] = []
+        self.fail_next: list[BatchJsonError] = []
+
+    def add(self, *nodes: Node) -> None:
+        """Put nodes into the pool."""
+        self.all_nodes |= {node.node_id: node for node in nodes}
+
+    def state(self) -> PoolState | None:
+        self._maybe_fail()
+        if self.found is None:
+            return None
+        count = len(self.all_nodes)
+        return replace(self.found, dedicated=count, target_dedicated=self.found.target_dedicated or count)
+
+    def nodes(self) -> list[Node]:
+        self._maybe_fail()
+        return list(self.all_nodes.values()) if self.found else []
+
+    def node(self, node_id: str) -> Node | None:
+        return self.all_nodes.get(node_id) if self.found else None
+
+    def reboot(self, node_id: str) -> None:
+        self._maybe_fail()
+        if node_id in self.all_nodes:
+            self.rebooted.append(node_id)
+            self.all_nodes[node_id] = Node(node_id, NodeState.REBOOTING)
+
+    def remove(self, node_ids: Sequence[str]) -> None:
+        self._maybe_fail()
+        for node_id in node_ids[:100]:
+            if self.all_nodes.pop(node_id, None):
+                self.removed.append(node_id)
+
+    def _maybe_fail(self) -> None:
+        if self.fail_next:
+            raise self.fail_next.pop(0)
