@@ -60,6 +60,20 @@ def find_run(services: Services, text: str) -> Run:
     return _by_blob(services, text)
 
 
+def full_id(services: Services, text: str) -> str:
+    """Complete the beginning of a run id; any other text is returned as it is.
+
+    Raises
+    ------
+    CommandFailed
+        When several runs' ids begin so.
+    """
+    if not _ID_BEGINNING.fullmatch(text):
+        return text
+    fitting = [run for run in newest_runs(services.ledger) if run.run_id.startswith(text)]
+    return _only(fitting, text).run_id if fitting else text
+
+
 def _only(fitting: list[Run], text: str) -> Run:
     if len(fitting) == 1:
         return fitting[0]

@@ -13,6 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from cli.demo.command import demo
 from cli.download import download
+from cli.explain import explain
 from cli.generate import generate
 from cli.process import process
 from cli.replay import replay
@@ -65,6 +66,7 @@ for _function, _panel in (
     (runs, _RUNS),
     (show, _RUNS),
     (download, _RUNS),
+    (explain, _CARE),
     (replay, _CARE),
     (sweep, _CARE),
 ):
