@@ -19,6 +19,7 @@ GATEWAYS = {
     "pipeline/ledger_table.py",
     "pipeline/notification/acs.py",
     "pipeline/poison.py",
+    "pipeline/pool_azure.py",
 }
 
 
