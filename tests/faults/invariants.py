@@ -67,6 +67,11 @@ def assert_nothing_lost_or_doubled(
     return runs
 
 
+def reason(run: Run) -> tuple[RunState, str | None]:
+    """How a run ended, and why."""
+    return run.state, run.failure.code if run.failure else None
+
+
 def _problems(world: World, run: Run, seen: Seen, resent: bool) -> Iterator[str]:
     name = f"{run.upload.name} ({run.run_id}, {run.state.value})"
     if run.state is RunState.IGNORED:

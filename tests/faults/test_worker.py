@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from shared.locations import prefix_of
-from shared.runs import Run, RunState, Upload
-from tests.faults.invariants import assert_nothing_lost_or_doubled
+from shared.runs import RunState, Upload
+from tests.faults.invariants import assert_nothing_lost_or_doubled, reason
 from tests.faults.proxy import Hold
 from tests.faults.world import Host, World, wait_until
 from tests.unit.worker.files import batch, many_transactions, transaction
@@ -30,11 +30,6 @@ def hold_worker(world: World, name: str, what: tuple[str, str], *, accepted: boo
     method, about = what
     world.blob.lay(hold, name, about, method=method, times=times)
     return hold
-
-
-def reason(run: Run) -> tuple[RunState, str | None]:
-    """How a run ended, and why."""
-    return run.state, run.failure.code if run.failure else None
 
 
 def test_worker_that_is_killed_anywhere_is_run_again(world: World, host: Host) -> None:

@@ -41,6 +41,9 @@ def serve(port: int) -> None:
 
 def work(client: socket.socket) -> int:
     """Do one task as a process of its own."""
+    import signal
+
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a worker on several cores waits for its children
     document = b""
     while not document.endswith(_END):
         document += client.recv(65_536)
