@@ -71,6 +71,11 @@ class Connection:
         """True when a managed identity (or the operator's own log-in) opens this connection."""
         return not self.string
 
+    @property
+    def on_this_machine(self) -> bool:
+        """True for an emulator: every endpoint that the connection names is on this machine."""
+        return all(is_loopback(endpoint) for endpoint in _endpoints(self))
+
     def get(self, key: str) -> str:
         """Return a field, or "" when it is absent."""
         return self.fields.get(key, "")
@@ -129,7 +134,7 @@ def _refuse_keys(connection: Connection, *, in_azure: bool) -> None:
         elsewhere = False
     else:
         secret = True
-        elsewhere = not all(is_loopback(endpoint) for endpoint in _endpoints(connection))
+        elsewhere = not connection.on_this_machine
     name = connection.name
     if in_azure and secret:
         raise SettingsError(f"{name} holds a key or a connection string. In Azure, use {name}__… and managed identity.")
@@ -140,7 +145,7 @@ def _refuse_keys(connection: Connection, *, in_azure: bool) -> None:
 
 
 def _endpoints(connection: Connection) -> list[str]:
-    found = [value for key, value in connection.fields.items() if key.endswith("Endpoint")]
+    found = [value for key, value in connection.fields.items() if key.endswith(("Endpoint", "ServiceUri"))]
     return found or ["nowhere"]
 
 
@@ -169,8 +174,10 @@ def account_name(connection: Connection) -> str:
     """The storage account's name, by which run ids are made."""
     if not connection.by_identity:
         return connection.require("AccountName")
-    host = urlsplit(connection.require("blobServiceUri")).hostname or ""
-    return host.partition(".")[0]
+    endpoint = connection.require("blobServiceUri")
+    if is_loopback(endpoint):
+        return urlsplit(endpoint).path.strip("/")  # an emulator has the account in its path
+    return (urlsplit(endpoint).hostname or "").partition(".")[0]
 
 
 def blob_service(connection: Connection) -> BlobServiceClient:
@@ -202,14 +209,27 @@ def table_service(connection: Connection) -> TableServiceClient:
 
 
 def service_bus(connection: Connection) -> ServiceBusClient:
-    """A client for Service Bus; bounded retries, since every caller has its own way of trying again later."""
+    """A client for Service Bus; bounded retries, since every caller has its own way of trying again later.
+
+    Authorities: those of ``REQUESTS_CA_BUNDLE``, as for all other clients; by itself this SDK knows certifi's only.
+    """
     from azure.servicebus import ServiceBusClient
 
     limits: dict[str, Any] = {"retry_total": 2, "retry_backoff_max": 5, "socket_timeout": CONNECT_SECONDS}
     if connection.by_identity:
         namespace = connection.require("fullyQualifiedNamespace")
+        limits |= {"connection_verify": os.environ.get("REQUESTS_CA_BUNDLE"), **_port_of(namespace)}
         return ServiceBusClient(namespace, credential(connection), **limits)
     return ServiceBusClient.from_connection_string(connection.string, **limits)
+
+
+def _port_of(namespace: str) -> dict[str, Any]:
+    """A namespace on a port of its own (the SDK drops the port of the name): that of a local cloud."""
+    from azure.servicebus import TransportType
+
+    if not urlsplit(f"//{namespace}").port:
+        return {}
+    return {"custom_endpoint_address": f"sb://{namespace}", "transport_type": TransportType.Amqp}
 
 
 def batch(connection: Connection) -> BatchClient:

@@ -169,7 +169,7 @@ class Settings:
     @property
     def on_laptop(self) -> bool:
         """True when storage is an emulator on this machine: then private webhook targets are allowed."""
-        return not self.in_azure and not self.connection("STORAGE").by_identity
+        return not self.in_azure and self.connection("STORAGE").on_this_machine
 
     @property
     def task_timeout(self) -> timedelta:
