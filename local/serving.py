@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp
 
+from local.tls import ServerFiles
 from shared.errors import BatchJsonError
 
 LOOPBACK = "127.0.0.1"
@@ -34,10 +35,16 @@ class PortInUse(BatchJsonError):
 class Server(uvicorn.Server):
     """uvicorn, that says when it is ready and leaves the signals to its caller."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, tls: ServerFiles | None = None) -> None:
         super().__init__(
             uvicorn.Config(
-                app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=_LONGEST_END
+                app,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                timeout_graceful_shutdown=_LONGEST_END,
+                ssl_certfile=tls.certificate if tls else None,
+                ssl_keyfile=tls.key if tls else None,
             )
         )
         self.ready = asyncio.Event()
@@ -86,12 +93,12 @@ def stop_on_signals() -> asyncio.Event:
     return stop
 
 
-async def serve(app: ASGIApp, listening: socket.socket, stop: asyncio.Event) -> None:
-    """Serve until told to stop; print where, once it answers."""
-    server = Server(app)
+async def serve(app: ASGIApp, listening: socket.socket, stop: asyncio.Event, tls: ServerFiles | None = None) -> None:
+    """Serve until told to stop, over TLS where there is a certificate; print where, once it answers."""
+    server = Server(app, tls)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     await server.ready.wait()
-    print(f"listening on {address(listening)}", flush=True)
+    print(f"listening on {address(listening, 'https' if tls else 'http')}", flush=True)
     await stop.wait()
     server.should_exit = True
     await serving
