@@ -19,6 +19,7 @@ from local.batch.config import ACCOUNT_KEY, ACCOUNT_NAME, ConfigError, Settings,
 from local.batch.database import Database
 from local.batch.processes import StillAlive
 from local.batch.server import Batch, assemble
+from local.identity.access import add_options, read_options
 
 _IDLE_SECONDS = 75
 """How long an idle connection is kept: longer than clients usually pause, so that few meet one just being closed."""
@@ -75,6 +76,7 @@ def read_arguments(arguments: list[str] | None) -> Settings:
     parser.add_argument("--account-name", default=ACCOUNT_NAME, help="(default: %(default)s)")
     parser.add_argument("--account-key", default=ACCOUNT_KEY, help="base64 (default: the well-known key)")
     parser.add_argument("--active-job-quota", type=int, default=100, help="(default: %(default)s)")
+    add_options(parser)
     given = parser.parse_args(arguments)
     return Settings(
         state=given.state.resolve(),
@@ -84,6 +86,7 @@ def read_arguments(arguments: list[str] | None) -> Settings:
         account_name=given.account_name,
         account_key=given.account_key,
         active_job_quota=given.active_job_quota,
+        access=read_options(parser, given),
     )
 
 
@@ -110,7 +113,8 @@ def listen(host: str, port: int) -> socket.socket:
 async def serve(settings: Settings, database: Database, listener: socket.socket) -> None:
     """Serve until a signal comes; then end all that runs."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    endpoint = f"http://{host}:{listener.getsockname()[1]}"
+    access = settings.access
+    endpoint = f"{'https' if access else 'http'}://{host}:{listener.getsockname()[1]}"
     batch = assemble(settings, database, endpoint)
     batch.scheduler.recover()
     config = uvicorn.Config(
@@ -120,6 +124,8 @@ async def serve(settings: Settings, database: Database, listener: socket.socket)
         access_log=False,
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=_FAREWELL_SECONDS,
+        ssl_certfile=access.certificate if access else None,
+        ssl_keyfile=access.key if access else None,
     )
     server = _Server(config, endpoint)
     for number in (signal.SIGTERM, signal.SIGINT):

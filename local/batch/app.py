@@ -14,11 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from local.batch.auth import check_authorization
+from local.batch.auth import check_authorization, check_token
 from local.batch.clock import stamp
 from local.batch.errors import BatchError, not_implemented
 from local.batch.routes import files, jobs, nodes, pools, tasks
 from local.batch.server import Batch
+from local.identity.directory import BATCH
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,8 @@ class Protocol:
     def __init__(self, app: ASGIApp, batch: Batch) -> None:
         self._app = app
         self._batch = batch
+        access = batch.settings.access
+        self._tokens = access.check(BATCH) if access else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -65,6 +68,9 @@ class Protocol:
 
     def _authorize(self, scope: Scope, headers: Headers) -> None:
         settings = self._batch.settings
+        if self._tokens:
+            check_token(self._tokens, headers)
+            return
         check_authorization(
             settings.account_name,
             settings.account_key,

@@ -1,4 +1,4 @@
-"""Who may call: the account's shared key, checked as Azure does; or any bearer token, since no one here issues them.
+"""Who may call: the account's shared key, checked as Azure does, or any bearer token; or valid tokens alone.
 
 The signature is built as "Authenticate requests to the Azure Batch service" says, and as the SDK does.
 """
@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from urllib.parse import parse_qs
 
 from local.batch.errors import BatchError, authentication_failed
+from local.identity.tokens import TokenCheck
+from shared.errors import AccessDenied
 
 _SIGNED_HEADERS = (
     "content-encoding",
@@ -58,6 +60,27 @@ def check_authorization(
         case _:
             message = "The authentication information was not provided in the correct format."
             raise BatchError(400, "InvalidAuthenticationInfo", message)
+
+
+def check_token(tokens: TokenCheck, headers: Mapping[str, str]) -> None:
+    """Let a request pass or refuse it, in an account that takes tokens only (``allowedAuthenticationModes: AAD``).
+
+    Raises
+    ------
+    BatchError
+        401 without a token, 403 with a key or with a token that is not valid for Batch.
+    """
+    scheme, _, credentials = headers.get("authorization", "").partition(" ")
+    match scheme.lower():
+        case "":
+            raise authentication_failed(401, "The Authorization header is missing.")
+        case "bearer":
+            try:
+                tokens.check(credentials)
+            except AccessDenied as refused:
+                raise authentication_failed(403, str(refused)) from refused
+        case _:
+            raise authentication_failed(403, "The account takes tokens only: its keys are turned off.")
 
 
 def signature(account: str, key: str, method: str, path: str, query: str, headers: Mapping[str, str]) -> str:

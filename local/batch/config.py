@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from local.batch.ids import is_valid_id
+from local.identity.access import TokenAccess
 
 ACCOUNT_NAME = "localbatch"
 ACCOUNT_KEY = "VGhpcyBrZXkgaXMgcHVibGljOiB0aGUgbG9jYWwgQmF0Y2ggb2YgYmF0Y2hqc29uLCBvbiBvbmUgbWFjaGluZQ=="
@@ -51,6 +52,8 @@ class Settings:
         How many jobs may be active at once. Accounts allow 100-300: Batch service quotas and limits.
     end_grace
         Seconds between the polite signal and the final one when a task is ended.
+    access
+        For an account over TLS that takes tokens only; None: plain HTTP and the shared key.
     """
 
     state: Path
@@ -61,6 +64,7 @@ class Settings:
     account_key: str = field(default=ACCOUNT_KEY, repr=False)
     active_job_quota: int = 100
     end_grace: float = 2.0
+    access: TokenAccess | None = None
 
 
 def load_pools(path: Path) -> tuple[PoolDefinition, ...]:

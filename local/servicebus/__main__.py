@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from local.identity.access import TokenAccess, add_options, read_options
 from local.servicebus.broker import Broker
 from local.servicebus.clock import system_clock
 from local.servicebus.config import ConfigError, NamespaceConfig, load_config
@@ -43,14 +44,16 @@ class _ListenError(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serves until the process is told to stop; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    access = read_options(parser, options)
     handler = logging.StreamHandler()
     handler.setFormatter(_Lines())
     logging.basicConfig(level=options.log_level, handlers=[handler])
     try:
         config = load_config(options.config)
         with Store(options.state) as store:
-            asyncio.run(_serve(options, config, store))
+            asyncio.run(_serve(options, config, store, access))
     except (ConfigError, StoreError, _ListenError) as exc:
         return _refuse(str(exc))
     except sqlite3.Error as exc:
@@ -65,10 +68,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     parser.add_argument("--port", type=int, default=5672, help="0 takes a free port (default %(default)s)")
     parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
+    add_options(parser)
     return parser
 
 
-async def _serve(options: argparse.Namespace, config: NamespaceConfig, store: Store) -> None:
+async def _serve(
+    options: argparse.Namespace, config: NamespaceConfig, store: Store, access: TokenAccess | None
+) -> None:
     namespace = Namespace(config, system_clock, store)
     unknown = store.load(namespace)
     if unknown:
@@ -76,12 +82,12 @@ async def _serve(options: argparse.Namespace, config: NamespaceConfig, store: St
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    broker = Broker(namespace, store, system_clock)
+    broker = Broker(namespace, store, system_clock, access=access)
     try:
         port = await broker.start(Connection, options.host, options.port)
     except OSError as exc:
         raise _ListenError(options.host, options.port, exc) from exc
-    sys.stdout.write(f"listening on amqp://{options.host}:{port}\n")
+    sys.stdout.write(f"listening on {'amqps' if access else 'amqp'}://{options.host}:{port}\n")
     sys.stdout.flush()
     try:
         await broker.wait(stopped)

@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from local.identity.access import TokenAccess
+from local.identity.directory import SERVICE_BUS
 from local.servicebus.clock import Clock
 from local.servicebus.entities.namespace import Namespace
 from local.servicebus.entities.queue import Queue
@@ -55,11 +57,23 @@ class Broker:
 
     Whatever a connection does is collected until the event loop comes round, then written in one transaction, and only
     then acknowledged. So a busy broker writes many changes at once, and nothing is acknowledged that could be lost.
+
+    Parameters
+    ----------
+    access
+        To serve over TLS and ask for tokens; None: plain, and open to all who can reach it.
     """
 
     def __init__(
-        self, namespace: Namespace, store: Committer, clock: Clock, idle_timeout: float = DEFAULT_IDLE_TIMEOUT
+        self,
+        namespace: Namespace,
+        store: Committer,
+        clock: Clock,
+        idle_timeout: float = DEFAULT_IDLE_TIMEOUT,
+        access: TokenAccess | None = None,
     ) -> None:
+        self.tokens = access.check(SERVICE_BUS) if access else None
+        self._tls = access.context() if access else None
         self.namespace = namespace
         self.management = Management(namespace)
         self.idle_timeout = idle_timeout
@@ -88,7 +102,7 @@ class Broker:
         """
         loop = asyncio.get_running_loop()
         self._failure = loop.create_future()
-        self._server = await loop.create_server(lambda: connect(self), host, port)
+        self._server = await loop.create_server(lambda: connect(self), host, port, ssl=self._tls)
         self.touch()
         return int(self._server.sockets[0].getsockname()[1])
 

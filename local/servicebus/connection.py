@@ -6,6 +6,7 @@ import logging
 from typing import Final
 
 from local.servicebus.broker import Broker
+from local.servicebus.cbs import Claims
 from local.servicebus.codec import Array, Symbol
 from local.servicebus.errors import (
     AmqpError,
@@ -47,7 +48,8 @@ _MIN_MAX_FRAME_SIZE: Final = 512
 _CHANNEL_MAX: Final = 255
 _SHORTEST_BEAT: Final = 0.01
 _SYMBOLS: Final = 0xB3
-_MECHANISMS: Final = Array(_SYMBOLS, (Symbol("ANONYMOUS"), Symbol("EXTERNAL"), Symbol("MSSBCBS"), Symbol("PLAIN")))
+_MECHANISMS: Final = (Symbol("ANONYMOUS"), Symbol("EXTERNAL"), Symbol("MSSBCBS"))
+_WITH_KEYS: Final = (*_MECHANISMS, Symbol("PLAIN"))
 _CONTAINER: Final = "local-servicebus"
 
 
@@ -64,6 +66,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
+        self.claims = Claims(broker.tokens)
         self.peer_max_frame_size = MAX_FRAME_SIZE
         self.congested = False
         self._phase = _Phase.HEADER
@@ -161,7 +164,8 @@ class Connection(asyncio.Protocol):
         if header == SASL_PROTOCOL:
             self._phase = _Phase.SASL
             self._transport.write(SASL_PROTOCOL)
-            self._transport.write(encode_frame(0, SaslMechanisms(mechanisms=_MECHANISMS), kind=SASL_FRAME))
+            offered = Array(_SYMBOLS, _MECHANISMS if self.broker.tokens else _WITH_KEYS)
+            self._transport.write(encode_frame(0, SaslMechanisms(mechanisms=offered), kind=SASL_FRAME))
         elif header == AMQP_PROTOCOL:
             self._phase = _Phase.OPENING
             self._transport.write(AMQP_PROTOCOL)

@@ -93,6 +93,13 @@ class NotSupportedError(AmqpError):
     status = 501
 
 
+class UnauthorizedError(AmqpError):
+    """The connection has not proved that it may do this."""
+
+    condition = "amqp:unauthorized-access"
+    status = 401
+
+
 class ArgumentError(AmqpError):
     """The request lacks a field or a field has a wrong value."""
 

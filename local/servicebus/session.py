@@ -6,6 +6,7 @@ from typing import Final, Protocol
 
 from local.servicebus.attaching import address_of, asks_for_session, confirmation_of, is_request_node, refusal_of
 from local.servicebus.broker import Broker
+from local.servicebus.cbs import Claims
 from local.servicebus.codec import Described
 from local.servicebus.entities.namespace import path_of
 from local.servicebus.entities.queue import Queue
@@ -19,7 +20,7 @@ from local.servicebus.errors import (
     UnattachedHandleError,
 )
 from local.servicebus.link import Delivery, IncomingLink, Lock, OutgoingLink
-from local.servicebus.management import MANAGEMENT_SUFFIX, MAX_MESSAGE_SIZE
+from local.servicebus.management import CBS, MANAGEMENT_SUFFIX, MAX_MESSAGE_SIZE
 from local.servicebus.message import BATCH_FORMAT, parse_batch, parse_message
 from local.servicebus.performatives import (
     ACCEPTED,
@@ -49,6 +50,7 @@ class Carrier(Protocol):
     """What a session asks of the connection that it runs on."""
 
     broker: Broker
+    claims: Claims
     peer_max_frame_size: int
     congested: bool
 
@@ -186,8 +188,10 @@ class Session:
         self.send_link_flow(link)
 
     def _checked_request_node(self, address: str) -> bool:
-        """Whether requests are sent to the address; if so, its entity exists."""
+        """Whether requests are sent to the address; if so, its entity exists. A token must cover it in any case."""
         path = path_of(address)
+        if path != CBS:
+            self._connection.claims.require(path)
         if path.endswith(MANAGEMENT_SUFFIX):
             self._broker.namespace.at(path.removesuffix(MANAGEMENT_SUFFIX))
         return is_request_node(path)
@@ -252,7 +256,8 @@ class Session:
     def _request(self, node: str, raw: bytes) -> None:
         if self._connection.answering(node) is None:
             raise ArgumentError("A request needs a link for its answer.")
-        answer = self._broker.management.answer(node, raw)
+        cbs = node == CBS
+        answer = self._connection.claims.answer(raw) if cbs else self._broker.management.answer(node, raw)
         self._broker.after_commit(partial(self._connection.answer, node, answer))
 
     def _require_refused(self, handle: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -10,9 +11,11 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.pipeline import PipelineContext, PipelineRequest
 from azure.core.rest import HttpRequest
 
-from local.batch.auth import check_authorization
+from local.batch.auth import check_authorization, check_token
 from local.batch.config import ACCOUNT_KEY, ACCOUNT_NAME
 from local.batch.errors import BatchError
+from local.identity.directory import APP, BATCH, STORAGE
+from local.identity.tokens import Issuer, TokenCheck
 
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 REQUESTS = [
@@ -49,3 +52,16 @@ def test_other_credentials_are_refused(value: str, status: int) -> None:
         _check(HttpRequest("GET", "http://h/jobs", headers={"Authorization": value}))
     assert caught.value.status == status
     _check(HttpRequest("GET", "http://h/jobs", headers={"Authorization": "Bearer token"}))
+
+
+def test_account_without_keys_takes_its_own_tokens_alone(tmp_path: Path) -> None:
+    """Without credentials 401; a key, a forged token and one for another service 403."""
+    issuer = Issuer(tmp_path / "private.pem")
+    (tmp_path / "tokens.pem").write_bytes(issuer.public_key())
+    tokens = TokenCheck(tmp_path / "tokens.pem", BATCH)
+    check_token(tokens, {"authorization": f"Bearer {issuer.issue(APP, f'{BATCH}/')[0]}"})
+    elsewhere, _ = issuer.issue(APP, STORAGE)
+    for value, status in (("", 401), ("SharedKey a:b", 403), ("Bearer x", 403), (f"Bearer {elsewhere}", 403)):
+        with pytest.raises(BatchError) as caught:
+            check_token(tokens, {"authorization": value})
+        assert (caught.value.status, caught.value.code) == (status, "AuthenticationFailed")

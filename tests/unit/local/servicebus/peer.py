@@ -1,6 +1,7 @@
 """A bare AMQP peer for tests: sends what it is told to, well-formed or not, and waits for what comes back."""
 
 import asyncio
+import ssl
 from contextlib import suppress
 from typing import TypeVar
 
@@ -24,13 +25,19 @@ class Peer:
         self.payload = b""
 
     @classmethod
-    async def connect(cls, port: int) -> "Peer":
-        return cls(*await asyncio.open_connection("127.0.0.1", port))
+    async def connect(cls, port: int, tls: ssl.SSLContext | None = None) -> "Peer":
+        return cls(*await asyncio.open_connection("127.0.0.1", port, ssl=tls))
 
     @classmethod
-    async def opened(cls, port: int, idle_time_out: int | None = None, max_frame_size: int = 65536) -> "Peer":
+    async def opened(
+        cls,
+        port: int,
+        idle_time_out: int | None = None,
+        max_frame_size: int = 65536,
+        tls: ssl.SSLContext | None = None,
+    ) -> "Peer":
         """A peer with a connection and a session."""
-        peer = await cls.connect(port)
+        peer = await cls.connect(port, tls)
         peer.write(AMQP_PROTOCOL)
         peer.send(Open(container_id="test", idle_time_out=idle_time_out, max_frame_size=max_frame_size), channel=0)
         assert await peer.protocol_header() == AMQP_PROTOCOL
