@@ -16,7 +16,7 @@ demo: setup
 	@$(BIN)/batchjson demo
 
 up: setup
-	@$(BIN)/python -m local up $(if $(FUNC),--func) $(if $(PORTS),--ports $(PORTS))
+	@$(BIN)/python -m local up $(if $(FUNC),--func) $(if $(IDENTITY),--identity) $(if $(PORTS),--ports $(PORTS))
 
 test: setup
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(or $(TESTS),tests $(if $(CI),,--ignore=tests/faults))

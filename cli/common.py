@@ -51,6 +51,7 @@ def connect(settings_file: Path | None, needs: AbstractSet[str] = STORAGE_NEEDS)
     """Find the settings, make sure that storage answers, and open the services."""
     found = find_settings(settings_file, os.environ, (Path.cwd(), ROOT), needs)
     demand_answer(found)
+    os.environ.update(found.platform)  # where the SDKs look for it, as Core Tools do with a settings file's values
     # The Azure SDKs behind it take longer to load than `--help` may take.
     from pipeline.services import Services
 

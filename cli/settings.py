@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -27,6 +27,7 @@ LOCAL_SETTINGS = Path("local.settings.json")
 _IN_ENVIRONMENT = ("STORAGE", "STORAGE__blobServiceUri")
 _APP_ONLY = ("__credential", "__clientId")
 """An app's own identity. An operator opens the same endpoints by logging in."""
+_PLATFORM = ("IDENTITY_ENDPOINT", "IDENTITY_HEADER", "AZURE_CLIENT_ID", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 _ANSWER_SECONDS = 3.0
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -34,14 +35,22 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 class _SettingsFile(msgspec.Struct):
     values: dict[str, str] = msgspec.field(name="Values")
     encrypted: bool = msgspec.field(name="IsEncrypted", default=False)
+    platform: dict[str, str] = msgspec.field(name="Platform", default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Settings, and where they come from."""
+    """Settings, and where they come from.
+
+    Parameters
+    ----------
+    platform
+        What a local cloud without keys tells those who log in to it: where tokens are had, and whom to trust.
+    """
 
     settings: Settings
     source: str
+    platform: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def find_settings(
@@ -105,7 +114,14 @@ def _from_file(file: Path, needs: AbstractSet[str]) -> Found:
         raise CommandFailed(
             f"{name} is encrypted.", fix="Decrypt it first.", next_command="func settings decrypt",
         )  # fmt: skip
-    return _checked({key: value for key, value in read.values.items() if not key.endswith(_APP_ONLY)}, name, needs)
+    found = _checked({key: value for key, value in read.values.items() if not key.endswith(_APP_ONLY)}, name, needs)
+    return replace(found, platform=_platform(read, found))
+
+
+def _platform(read: _SettingsFile, found: Found) -> dict[str, str]:
+    """Only for services on this machine: nothing that a file says may decide whom a deployment is trusted to be."""
+    local = found.settings.connection("STORAGE").on_this_machine
+    return {name: value for name, value in read.platform.items() if name in _PLATFORM} if local else {}
 
 
 def _checked(values: Mapping[str, str], source: str, needs: AbstractSet[str]) -> Found:

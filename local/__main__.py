@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     up = commands.add_parser("up", help="start everything and stay until Ctrl-C")
     up.add_argument("--ports", choices=["default", "free"], default="default", help="the usual ports, or any free ones")
     up.add_argument("--func", action="store_true", help="run Azure Functions Core Tools instead of our host")
+    up.add_argument("--identity", action="store_true", help="without any key: TLS, and tokens of managed identities")
     up.add_argument("--no-host", action="store_true", help="start no Functions host")
     up.add_argument("--detach", action="store_true", help="return once everything is ready")
     down = commands.add_parser("down", help="end it")
@@ -77,7 +78,7 @@ def _up(arguments: argparse.Namespace) -> int:
         signal.signal(number, end)
     _say("starting the local cloud …")
     try:
-        with start(arguments.state, arguments.ports, _host(arguments)) as cloud:
+        with start(arguments.state, arguments.ports, _host(arguments), identity=arguments.identity) as cloud:
             starting = False
             record = write_record(cloud)
             _announce(arguments, record, cloud.layout, detached=False)
@@ -93,6 +94,8 @@ def _up(arguments: argparse.Namespace) -> int:
 def _host(arguments: argparse.Namespace) -> HostChoice:
     if arguments.no_host:
         return "none"
+    if arguments.func and arguments.identity:
+        raise CloudFailed("Core Tools were never tried without keys: leave --func or --identity out.")
     return "func" if arguments.func else "local"
 
 
@@ -104,7 +107,8 @@ def _detach(arguments: argparse.Namespace) -> int:
     if not RunLock(layout).is_held():
         keep_previous(log)
     options = [f"--ports={arguments.ports}", f"--state={layout.root}"]
-    options += [flag for flag, given in (("--func", arguments.func), ("--no-host", arguments.no_host)) if given]
+    flags = {"--func": arguments.func, "--no-host": arguments.no_host, "--identity": arguments.identity}
+    options += [flag for flag, given in flags.items() if given]
     with log.open("ab") as output:
         supervisor = subprocess.Popen(
             [sys.executable, "-m", "local", "up", *options],

@@ -17,11 +17,12 @@ from typing import Literal, Self
 import msgspec
 
 from local.errors import CloudFailed
+from local.keyless import Keyless, make_keyless
 from local.layout import Layout, RunLock
-from local.parts import FUNCTIONS, STORAGE, basic_parts, core_tools_part, host_part
+from local.parts import FUNCTIONS, IDENTITY, STORAGE, basic_parts, core_tools_part, host_part, identity_part
 from local.ports import Ports, check_free, free_ports
 from local.processes import ROOT, Guard, Part, PartSpec, keep_previous
-from local.storage import create_containers
+from local.storage import create_containers, create_in_process_of_its_own
 from local.wiring import pool, settings_file, settings_for
 from shared.connections import read_connection
 
@@ -38,10 +39,13 @@ HostChoice = Literal["local", "func", "none"]
 class Cloud:
     """A running local cloud. Make it with `start`."""
 
-    def __init__(self, layout: Layout, ports: Ports, guard: Guard, lock: RunLock) -> None:
+    def __init__(
+        self, layout: Layout, ports: Ports, guard: Guard, lock: RunLock, keyless: Keyless | None = None
+    ) -> None:
         self.layout = layout
         self.ports = ports
-        self.settings = settings_for(ports)
+        self.keyless = keyless
+        self.settings = keyless.settings(settings_for(ports)) if keyless else settings_for(ports)
         self.parts: dict[str, Part] = {}
         self._guard = guard
         self._lock = lock
@@ -62,12 +66,15 @@ class Cloud:
             When one ends, or is not ready in a minute.
         """
         self._write_files()
-        self._launch(*basic_parts(self.ports, self.layout, self.settings))
+        if self.keyless:
+            self._launch(identity_part(self.keyless))
+            self._await(IDENTITY)
+        self._launch(*basic_parts(self.ports, self.layout, self.settings, self.keyless))
         self._await(STORAGE)
         self._create_containers()
         self._await(*self.parts)
         if host == "local":
-            self._launch(host_part(self.ports, self.layout))
+            self._launch(host_part(self.ports, self.layout, self.keyless))
         elif host == "func":
             self._write_core_tools_settings()
             self._launch(core_tools_part(self.ports))
@@ -154,15 +161,22 @@ class Cloud:
             time.sleep(_STEP)
 
     def _write_files(self) -> None:
-        self.layout.settings.write_bytes(settings_file(self.settings))
-        worker = pool(self.settings, [sys.executable, "-m", "worker"])
+        platform = {"Platform": self.keyless.operator} if self.keyless else {}
+        self.layout.settings.unlink(missing_ok=True)
+        self.layout.settings.touch(0o600)
+        self.layout.settings.write_bytes(settings_file(self.settings, **platform))
+        worker = pool(self.settings, [sys.executable, "-m", "worker"], self.keyless.node if self.keyless else None)
         self.layout.pools.write_bytes(msgspec.json.encode([worker]))
 
     def _create_containers(self) -> None:
+        containers = [self.settings[name] for name in _CONTAINERS]
+        if self.keyless:
+            create_in_process_of_its_own(containers, {**self.settings, **self.keyless.app})
+            return
         connection = read_connection("STORAGE", self.settings)
         if connection is None:
             raise CloudFailed("The settings hold no connection STORAGE.")
-        create_containers(connection, [self.settings[name] for name in _CONTAINERS])
+        create_containers(connection, containers)
 
     def _write_core_tools_settings(self) -> None:
         path = ROOT / "local.settings.json"
@@ -179,7 +193,13 @@ def _is_ours(path: Path) -> bool:
     return document.get("WrittenBy") == _WRITER
 
 
-def start(state_dir: Path, ports: PortChoice = "free", host: bool | HostChoice = True) -> Cloud:  # noqa: FBT001, FBT002 - a switch by name
+def start(
+    state_dir: Path,
+    ports: PortChoice = "free",
+    host: bool | HostChoice = True,  # noqa: FBT001, FBT002 - a switch by name
+    *,
+    identity: bool = False,
+) -> Cloud:
     """Start a local cloud.
 
     Parameters
@@ -190,6 +210,8 @@ def start(state_dir: Path, ports: PortChoice = "free", host: bool | HostChoice =
         ``default`` for the usual ones, ``free`` for any.
     host
         Whether to start the Functions host, too; ``func`` starts Core Tools instead.
+    identity
+        Without any key: over TLS, with tokens of managed identities.
 
     Returns
     -------
@@ -207,8 +229,8 @@ def start(state_dir: Path, ports: PortChoice = "free", host: bool | HostChoice =
     with ExitStack() as undo:
         undo.callback(lock.release)
         layout.make()
-        chosen = _choose(ports, layout)
-        cloud = Cloud(layout, chosen, Guard(), lock)
+        chosen = _choose(ports, layout, keyless=identity)
+        cloud = Cloud(layout, chosen, Guard(), lock, make_keyless(chosen, layout) if identity else None)
         undo.pop_all()
         undo.callback(cloud.stop)
         cloud.bring_up(_host_choice(host))
@@ -216,10 +238,10 @@ def start(state_dir: Path, ports: PortChoice = "free", host: bool | HostChoice =
     return cloud
 
 
-def _choose(ports: PortChoice, layout: Layout) -> Ports:
+def _choose(ports: PortChoice, layout: Layout, *, keyless: bool) -> Ports:
     if ports == "free":
         return free_ports(layout.ports)
-    check_free(Ports())
+    check_free(Ports(), keyless=keyless)
     return Ports()
 
 

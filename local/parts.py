@@ -9,12 +9,14 @@ import sys
 from collections.abc import Mapping
 
 from local.errors import CloudFailed
+from local.keyless import Keyless
 from local.layout import Layout
 from local.ports import Ports
 from local.processes import ROOT, PartSpec
 from local.storage import READY, SERVICES, azurite_command
 
 FUNCTIONS = "functions"
+IDENTITY = "identity"
 STORAGE = "storage"
 ENTITIES = ROOT / "local" / "entities.json"
 _SAVE_SECONDS = 15.0
@@ -23,14 +25,31 @@ _DRAIN_SECONDS = 13.0
 """The Functions host waits ten seconds for calls that run."""
 
 
-def basic_parts(ports: Ports, layout: Layout, settings: Mapping[str, str]) -> list[PartSpec]:
-    """All parts but the Functions host."""
+def identity_part(keyless: Keyless) -> PartSpec:
+    """The endpoint that hands out tokens."""
+    ports, state = keyless.ports, keyless.layout.state_of(IDENTITY)
+    return PartSpec(
+        IDENTITY,
+        "Identity endpoint",
+        f"http://127.0.0.1:{ports.identity}",
+        _python("local.identity", "--port", ports.identity, "--state", state),
+        environment={"IDENTITY_HEADER": keyless.header},
+    )
+
+
+def basic_parts(
+    ports: Ports, layout: Layout, settings: Mapping[str, str], keyless: Keyless | None = None
+) -> list[PartSpec]:
+    """All parts but the Functions host and the identity endpoint."""
+    access = keyless.access if keyless else None
+    http, amqp = ("https", "amqps") if access else ("http", "amqp")
+    tokens = access.options() if access else []
     return [
         PartSpec(
             STORAGE,
             "Storage (Azurite)",
-            f"http://127.0.0.1:{ports.blob}",
-            azurite_command(ports, layout.state_of("azurite")),
+            f"{http}://127.0.0.1:{ports.blob}",
+            azurite_command(ports, layout.state_of("azurite"), access),
             ready=READY,
             times=SERVICES,
             grace=_SAVE_SECONDS,
@@ -38,7 +57,7 @@ def basic_parts(ports: Ports, layout: Layout, settings: Mapping[str, str]) -> li
         PartSpec(
             "servicebus",
             "Service Bus",
-            f"amqp://127.0.0.1:{ports.servicebus}",
+            f"{amqp}://127.0.0.1:{ports.servicebus}",
             _python(
                 "local.servicebus",
                 "--config",
@@ -47,14 +66,25 @@ def basic_parts(ports: Ports, layout: Layout, settings: Mapping[str, str]) -> li
                 ports.servicebus,
                 "--state",
                 layout.state_of("servicebus"),
+                *tokens,
             ),
             ready=re.compile(r"^listening on amqp", re.MULTILINE),
         ),
         PartSpec(
             "batch",
             "Batch",
-            f"http://127.0.0.1:{ports.batch}",
-            _python("local.batch", "--port", ports.batch, "--state", layout.state_of("batch"), "--pools", layout.pools),
+            f"{http}://127.0.0.1:{ports.batch}",
+            _python(
+                "local.batch",
+                "--port",
+                ports.batch,
+                "--state",
+                layout.state_of("batch"),
+                "--pools",
+                layout.pools,
+                *tokens,
+            ),
+            environment=keyless.node if keyless else {},
             grace=10.0,
         ),
         PartSpec(
@@ -62,8 +92,18 @@ def basic_parts(ports: Ports, layout: Layout, settings: Mapping[str, str]) -> li
             "Mail",
             f"http://127.0.0.1:{ports.mail}",
             _python(
-                "local.mail", "--smtp-port", ports.smtp, "--http-port", ports.mail, "--state", layout.state_of("mail")
+                "local.mail",
+                "--smtp-port",
+                ports.smtp,
+                "--http-port",
+                ports.mail,
+                "--acs-port",
+                ports.acs,
+                "--state",
+                layout.state_of("mail"),
+                *tokens,
             ),
+            times=2 if tokens else 1,
         ),
         PartSpec(
             "webhooks",
@@ -75,13 +115,20 @@ def basic_parts(ports: Ports, layout: Layout, settings: Mapping[str, str]) -> li
     ]
 
 
-def host_part(ports: Ports, layout: Layout) -> PartSpec:
+def host_part(ports: Ports, layout: Layout, keyless: Keyless | None = None) -> PartSpec:
     """The local Functions host."""
     state = layout.state_of("host")
     command = _python(
         "local.host", "--app", ROOT, "--settings", layout.settings, "--port", ports.functions, "--state", state
     )
-    return PartSpec(FUNCTIONS, "Functions host", f"http://127.0.0.1:{ports.functions}", command, grace=_DRAIN_SECONDS)
+    return PartSpec(
+        FUNCTIONS,
+        "Functions host",
+        f"http://127.0.0.1:{ports.functions}",
+        command,
+        environment=keyless.app if keyless else {},
+        grace=_DRAIN_SECONDS,
+    )
 
 
 def core_tools_part(ports: Ports) -> PartSpec:

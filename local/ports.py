@@ -28,6 +28,8 @@ class Ports(msgspec.Struct, frozen=True):
     mail: int = 8025
     webhooks: int = 8026
     functions: int = 7071
+    identity: int = 10004
+    acs: int = 8027
 
     def items(self) -> Iterator[tuple[str, int]]:
         """Yield name and port, in a fixed order."""
@@ -44,7 +46,11 @@ PART_OF = {
     "mail": "mail, page",
     "webhooks": "webhooks",
     "functions": "Functions host",
+    "identity": "identity endpoint",
+    "acs": "mail, with tokens",
 }
+WITHOUT_KEYS = frozenset({"identity", "acs"})
+"""Those that are listened on when the local cloud runs without keys only."""
 
 
 def is_free(port: int) -> bool:
@@ -59,15 +65,16 @@ def is_free(port: int) -> bool:
     return True
 
 
-def check_free(ports: Ports) -> None:
-    """Make sure that nobody listens on the ports.
+def check_free(ports: Ports, *, keyless: bool = False) -> None:
+    """Make sure that nobody listens on the ports that will be used.
 
     Raises
     ------
     PortsTaken
         When somebody does; the message names each port, its part and what to do.
     """
-    taken = [(PART_OF[name], port) for name, port in ports.items() if not is_free(port)]
+    used = ((name, port) for name, port in ports.items() if keyless or name not in WITHOUT_KEYS)
+    taken = [(PART_OF[name], port) for name, port in used if not is_free(port)]
     if taken:
         raise PortsTaken(taken)
 

@@ -1,4 +1,7 @@
-"""Azurite: how it is started, and the containers that the app expects."""
+"""Azurite: how it is started, and the containers that the app expects.
+
+``python -m local.storage CONTAINER …`` creates containers as an app does it that opens the connection STORAGE.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +9,38 @@ import contextlib
 import os
 import re
 import shutil
+import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from azure.core.exceptions import ResourceExistsError
 
 from local.errors import CloudFailed
+from local.identity.access import TokenAccess
 from local.ports import Ports
 from local.processes import ROOT
-from shared.connections import EMULATOR_ACCOUNT, EMULATOR_KEY, Connection, blob_service, queue_service
+from shared.connections import (
+    EMULATOR_ACCOUNT,
+    EMULATOR_KEY,
+    Connection,
+    blob_service,
+    queue_service,
+    read_connection,
+)
+from shared.errors import BatchJsonError
 
 READY = re.compile(r"^Azurite \w+ service is successfully listening", re.MULTILINE)
 SERVICES = 3
 _SCRIPT = ROOT / "local" / "azurite" / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
+_CREATE_SECONDS = 60.0
 _POISON_QUEUE = "webjobs-blobtrigger-poison"
 
 
-def azurite_command(ports: Ports, location: Path) -> list[str]:
-    """Return the command that starts Azurite.
+def azurite_command(ports: Ports, location: Path, access: TokenAccess | None = None) -> list[str]:
+    """Return the command that starts Azurite; with an `access`, over TLS and taking tokens.
+
+    It goes on taking its well-known key then, too: there is no way to turn that off.
 
     Raises
     ------
@@ -36,7 +52,8 @@ def azurite_command(ports: Ports, location: Path) -> list[str]:
         raise CloudFailed("Node or Azurite is missing: run `make setup`.")
     addresses = [f"--{name}Port={getattr(ports, name)}" for name in ("blob", "queue", "table")]
     quiet = ["--skipApiVersionCheck", "--disableTelemetry", "--silent"]
-    return [node, str(_SCRIPT), *addresses, *quiet, f"--location={location}"]
+    tokens = ["--oauth=basic", f"--cert={access.certificate}", f"--key={access.key}"] if access else []
+    return [node, str(_SCRIPT), *addresses, *quiet, *tokens, f"--location={location}"]
 
 
 def connection_string(ports: Ports) -> str:
@@ -57,6 +74,43 @@ def create_containers(connection: Connection, names: Iterable[str]) -> None:
         _unless_there(queues.get_queue_client(_POISON_QUEUE).create_queue)
 
 
+def create_in_process_of_its_own(containers: Iterable[str], environment: Mapping[str, str]) -> None:
+    """Create containers as a process with this environment, so that it asks for tokens as the app does.
+
+    Raises
+    ------
+    CloudFailed
+        When that is not possible; the message says why.
+    """
+    command = [sys.executable, "-m", "local.storage", *containers]
+    whole = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, env=whole, capture_output=True, text=True, check=False, timeout=_CREATE_SECONDS
+        )
+    except subprocess.TimeoutExpired as late:
+        raise CloudFailed(f"Storage made no containers within {_CREATE_SECONDS:.0f} s.") from late
+    if done.returncode:
+        raise CloudFailed(f"The containers cannot be made:\n{done.stderr[-2000:]}")
+
+
 def _unless_there(create: Callable[[], object]) -> None:
     with contextlib.suppress(ResourceExistsError):
         create()
+
+
+def main(containers: Sequence[str]) -> int:
+    """Create containers over the connection STORAGE of the environment."""
+    try:
+        connection = read_connection("STORAGE")
+        if connection is None:
+            raise CloudFailed("The settings hold no connection STORAGE.")
+        create_containers(connection, containers)
+    except BatchJsonError as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

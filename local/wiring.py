@@ -53,13 +53,19 @@ def settings_file(values: Mapping[str, str], **more: Any) -> bytes:
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
 
-def pool(settings: Mapping[str, str], worker: list[str]) -> dict[str, Any]:
-    """Describe the pool of this machine: one node of two slots, in which the worker's image stands for `worker`."""
+def pool(settings: Mapping[str, str], worker: list[str], node: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Describe the pool of this machine: one node of two slots, in which the worker's image stands for `worker`.
+
+    Parameters
+    ----------
+    node
+        What the environment of each task holds besides.
+    """
     return {
         "id": settings["BATCH_POOL_ID"],
         "vmSize": "standard_d2s_v5",
         "nodes": 1,
         "taskSlotsPerNode": 2,
         "containers": {settings["WORKER_IMAGE"]: worker},
-        "environment": {"PYTHONPATH": str(ROOT)},
+        "environment": {"PYTHONPATH": str(ROOT), **(node or {})},
     }
