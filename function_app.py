@@ -13,11 +13,11 @@ import azure.functions as func
 from azurefunctions.extensions.bindings.blob import BlobClient
 
 from pipeline.completion import Completion
-from pipeline.notification.channel import Channel
-from pipeline.notify import notify
+from pipeline.notify import notify_by_mail
 from pipeline.reconcile import sweep
 from pipeline.services import Services
 from pipeline.submission import receive
+from pipeline.tell import tell_endpoints
 from shared.errors import SettingsError
 from shared.settings import Settings
 
@@ -83,14 +83,14 @@ def sweep_all(timer: func.TimerRequest) -> None:
 )
 def notify_email(message: func.ServiceBusMessage) -> None:
     """A run is settled: tell people by mail."""
-    notify(services(), message, Channel.EMAIL)
+    notify_by_mail(services(), message)
 
 
 @app.function_name("notify_email_again")
 @app.service_bus_queue_trigger(arg_name="message", connection="SERVICEBUS", queue_name="%EMAIL_RETRY_QUEUE%")
 def notify_email_again(message: func.ServiceBusMessage) -> None:
     """A mail that could not be sent before is due again."""
-    notify(services(), message, Channel.EMAIL)
+    notify_by_mail(services(), message)
 
 
 @app.function_name("notify_webhook")
@@ -99,11 +99,11 @@ def notify_email_again(message: func.ServiceBusMessage) -> None:
 )
 def notify_webhook(message: func.ServiceBusMessage) -> None:
     """A run is settled: tell a program by webhook."""
-    notify(services(), message, Channel.WEBHOOK)
+    tell_endpoints(services(), message)
 
 
 @app.function_name("notify_webhook_again")
 @app.service_bus_queue_trigger(arg_name="message", connection="SERVICEBUS", queue_name="%WEBHOOK_RETRY_QUEUE%")
 def notify_webhook_again(message: func.ServiceBusMessage) -> None:
     """A webhook call that failed before is due again."""
-    notify(services(), message, Channel.WEBHOOK)
+    tell_endpoints(services(), message)

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from cli import webhooks
 from cli.demo.command import demo
 from cli.download import download
 from cli.explain import explain
@@ -71,6 +72,16 @@ for _function, _panel in (
     (sweep, _CARE),
 ):
     app.command(cls=Command, rich_help_panel=_panel)(_function)
+
+_webhooks = typer.Typer(cls=Group, no_args_is_help=True, help="Webhook endpoints: how they are, and every call.")
+for _name, _function in (
+    ("list", webhooks.list_endpoints),
+    ("log", webhooks.log),
+    ("test", webhooks.call_as_test),
+    ("enable", webhooks.enable),
+):
+    _webhooks.command(_name, cls=Command)(_function)
+app.add_typer(_webhooks, name="webhooks", rich_help_panel=_CARE)
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001  # Typer calls it so

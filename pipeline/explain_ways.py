@@ -153,18 +153,22 @@ def _told(channel: Channel) -> Callable[[Facts, Run], Seen]:
     word = "mail" if channel is Channel.EMAIL else "webhook call"
 
     def look(facts: Facts, run: Run) -> Seen:
-        receivers = facts.settings.email_to if channel is Channel.EMAIL else facts.settings.webhook_url
+        waiting = channel.waiting(facts.settings, run)
         if delivered := channel.delivered_at(run):
             return ok("delivered", delivered)
-        if not receivers:
-            return off("no receiver is set")
+        if not waiting:
+            return off("nobody wants to be told")
         if run.notified_at is None:
             return missing("not yet")
         if facts.now - run.notified_at < _TELL_TIME:
             return missing("not yet", f"The event was published just now; the {word} follows.", waits=True)
-        cause = f"Published {since(facts, run.notified_at)} ago, and no {word} was taken."
+        by = f" by {', '.join(waiting)}" if channel is Channel.WEBHOOK else ""
+        cause = f"Published {since(facts, run.notified_at)} ago, and no {word} was taken{by}."
+        log = (
+            f"`batchjson webhooks log --run {run.run_id[:8]}`" if channel is Channel.WEBHOOK else "notification.failed"
+        )
         fix = (
-            "It is tried again with growing pauses. Look for notification.failed and notification.given_up in the "
+            f"It is tried again with growing pauses. Look for {log} and notification.given_up in the "
             f"function app's log, and at the dead letters of the queue {channel.retry_queue(facts.settings)}."
         )
         return missing("not yet", cause, fix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -44,6 +45,7 @@ def row_of(run: Run) -> dict[str, Any]:
         "failure_code": run.failure.code if run.failure else None,
         "failure_message": run.failure.message if run.failure else None,
         "outcome": encode_outcome(run.outcome).decode() if run.outcome else None,
+        "webhooks": json.dumps({name: _text(at) for name, at in run.webhooks.items()}) if run.webhooks else None,
     }
     row |= {name: _text(moment) for name in _TIMES if (moment := getattr(run, name))}
     return {key: value for key, value in row.items() if value is not None}
@@ -69,6 +71,7 @@ def run_from(row: Mapping[str, Any], version: str) -> Run:
         task=TaskKey(row["job_id"], row["task_id"]) if "job_id" in row else None,
         failure=Failure(row["failure_code"], row["failure_message"]) if "failure_code" in row else None,
         outcome=decode_outcome(row["outcome"].encode()) if "outcome" in row else None,
+        webhooks={name: datetime.fromisoformat(at) for name, at in json.loads(row.get("webhooks", "{}")).items()},
         version=version,
         **times,
     )

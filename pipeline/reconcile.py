@@ -35,6 +35,7 @@ _MOST_OPEN = 500
 _CHUNK = 100
 _MOST_CHUNKS = 20
 _MOST_PURGED = 500
+_MOST_CALLS_PURGED = 5_000
 _PARALLEL = 8
 
 
@@ -75,7 +76,7 @@ class SweepReport:
 def sweep(services: Services, *, dry_run: bool = False) -> SweepReport:
     """Do one sweep. What fails in one step is reported and holds up no other; the next sweep finds it again."""
     report = SweepReport(dry_run)
-    for step in (_uploads, _poison, _claims, _tasks, _unpublished, _purge):
+    for step in (_uploads, _poison, _claims, _tasks, _unpublished, _purge, _purge_calls):
         try:
             step(services, report)
         except BatchJsonError as problem:
@@ -158,6 +159,11 @@ def _unpublished(services: Services, report: SweepReport) -> None:
 def _purge(services: Services, report: SweepReport) -> None:
     if not report.dry_run:
         report.purged = services.ledger.purge(services.clock() - services.settings.ledger_age, _MOST_PURGED)
+
+
+def _purge_calls(services: Services, report: SweepReport) -> None:
+    if not report.dry_run:
+        services.deliveries.purge(services.clock() - services.settings.webhook_log_age, _MOST_CALLS_PURGED)
 
 
 def _each(work: Callable[[Any], Any], items: Iterable[Any], report: SweepReport) -> list[Any]:

@@ -13,24 +13,18 @@ from pipeline.blobs import AzureBlobStore, BlobStore
 from pipeline.bus import AzureServiceBus, EventBus
 from pipeline.ledger import Ledger
 from pipeline.ledger_table import TableLedger
-from pipeline.notification.channel import Channel
-from pipeline.notification.delivery import Sender
-from pipeline.notification.email import EmailSender
+from pipeline.notification.deliveries import DeliveryBook
+from pipeline.notification.deliveries_table import TableDeliveries
+from pipeline.notification.hook import Caller, Hook
+from pipeline.notification.mail import Mailer
+from pipeline.notification.mailer import mailer_of
 from pipeline.notification.webhook import WebhookSender
 from pipeline.poison import AzurePoisonQueue, PoisonQueue
 from pipeline.pool import PoolGateway
 from pipeline.pool_azure import AzurePool
 from shared.clock import Clock, utcnow
 from shared.settings import Settings
-
-
-def sender_of(settings: Settings, channel: Channel) -> Sender | None:
-    """What delivers events over a channel; None when the settings name no receiver."""
-    match channel:
-        case Channel.EMAIL:
-            return EmailSender.from_settings(settings)
-        case Channel.WEBHOOK:
-            return WebhookSender.from_settings(settings)
+from shared.webhooks import WebhookEndpoint
 
 
 @dataclass(frozen=True)
@@ -45,7 +39,9 @@ class Gateways:
     pool: Callable[[Settings], PoolGateway] = lambda s: AzurePool(s.connection("BATCH"), s.batch_pool_id)
     bus: Callable[[Settings], EventBus] = lambda s: AzureServiceBus(s.connection("SERVICEBUS"), s.events_topic)
     poison: Callable[[Settings], PoisonQueue] = lambda s: AzurePoisonQueue(s.connection("STORAGE"))
-    sender: Callable[[Settings, Channel], Sender | None] = sender_of
+    mailer: Callable[[Settings], Mailer | None] = mailer_of
+    deliveries: Callable[[Settings], DeliveryBook] = lambda s: TableDeliveries(s.connection("STORAGE"), s.ledger_table)
+    caller: Callable[[Settings, WebhookEndpoint], Caller] = lambda s, endpoint: WebhookSender.of(endpoint, s)
 
 
 class Services:
@@ -55,7 +51,7 @@ class Services:
         self.settings = settings
         self.clock = clock
         self._gateways = gateways or Gateways()
-        self._senders: dict[Channel, Sender | None] = {}
+        self._hooks: dict[str, Hook] = {}
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Services:
@@ -92,8 +88,19 @@ class Services:
         """The queue of uploads that the trigger failed on."""
         return self._gateways.poison(self.settings)
 
-    def sender(self, channel: Channel) -> Sender | None:
-        """What delivers events over a channel; None when no receiver is set."""
-        if channel not in self._senders:
-            self._senders[channel] = self._gateways.sender(self.settings, channel)
-        return self._senders[channel]
+    @cached_property
+    def mailer(self) -> Mailer | None:
+        """What sends mails; None when nobody is to get any."""
+        return self._gateways.mailer(self.settings)
+
+    @cached_property
+    def deliveries(self) -> DeliveryBook:
+        """The state of webhook endpoints, and the log of calls."""
+        return self._gateways.deliveries(self.settings)
+
+    def hook(self, endpoint: WebhookEndpoint) -> Hook:
+        """What calls a webhook endpoint."""
+        if endpoint.name not in self._hooks:
+            caller = self._gateways.caller(self.settings, endpoint)
+            self._hooks[endpoint.name] = Hook(endpoint.name, caller, self.deliveries, self.clock)
+        return self._hooks[endpoint.name]

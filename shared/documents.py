@@ -64,6 +64,7 @@ class RunDocument(msgspec.Struct, frozen=True, kw_only=True):
     job_id: str | None
     node_id: str | None
     exit_code: int | None
+    webhooks: dict[str, str]
     earlier_attempts: list[AttemptDocument] = []
 
 
@@ -105,6 +106,7 @@ def run_document(run: Run, settings: Settings, earlier: Sequence[Run] = ()) -> R
         job_id=run.task.job_id if run.task else None,
         node_id=run.node_id,
         exit_code=run.exit_code,
+        webhooks={name: to_iso(at) for name, at in run.webhooks.items()},
         earlier_attempts=[attempt_document(attempt) for attempt in earlier],
     )
 

@@ -86,14 +86,27 @@ class QuotaReached(ServiceUnavailable):
 
 
 class DeliveryFailed(BatchJsonError):
-    """The notification could not be delivered this time."""
+    """The notification could not be delivered this time.
 
-    def __init__(self, message: str | None = None, retry_after: float | None = None) -> None:
+    Parameters
+    ----------
+    retry_after
+        Seconds the receiver asked us to wait, or None.
+    status
+        The HTTP status of its answer; None when there was none.
+    """
+
+    def __init__(self, message: str | None = None, retry_after: float | None = None, status: int | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.status = status
 
 
 class DeliveryRefused(DeliveryFailed):
     """The notification will never be accepted there."""
 
     permanent = True
+
+
+class EndpointGone(DeliveryRefused):
+    """The webhook answered 410: it is gone for good."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -153,6 +154,8 @@ class Run:
     notified_at: datetime | None = None
     mailed_at: datetime | None = None
     webhook_at: datetime | None = None
+    webhooks: Mapping[str, datetime] = field(default_factory=dict)
+    """When each webhook endpoint took this attempt's event; `webhook_at` is set once all that want it have it."""
     node_id: str | None = None
     exit_code: int | None = None
     outcome: Outcome | None = None

@@ -26,6 +26,7 @@ from shared.readers import text as _text
 from shared.readers import whole as _whole
 from shared.readers import words as _words
 from shared.task import Limits
+from shared.webhooks import DEFAULT, WebhookEndpoint, read_endpoints, unresolved, with_secrets
 
 CONNECTIONS = ("STORAGE", "SERVICEBUS", "BATCH", "EMAIL")
 HOST_STORAGE = "AzureWebJobsStorage"
@@ -81,6 +82,8 @@ SPECS = (
         _words,
         "Signing secrets (whsec_…), separated by commas, newest first; two while a secret is being changed.",
     ),
+    Spec("WEBHOOKS", "", read_endpoints, "More webhook endpoints, as JSON; secrets in WEBHOOK_SECRETS_<NAME>."),
+    Spec("WEBHOOK_LOG_DAYS", "14", _whole(1, 365), "How many days the log of webhook calls goes back."),
     Spec("MAX_QUANTITY", "100", _whole(1, 10**9), "Largest valid quantity of a line."),
     Spec("MAX_UNIT_PRICE", "10000", _amount, "Largest valid unit price."),
     Spec("MIN_TOTAL", "0.01", _amount, "Smallest valid total of a transaction."),
@@ -119,6 +122,8 @@ class Settings:
     email_to: tuple[str, ...]
     webhook_url: str
     webhook_secrets: tuple[str, ...] = field(repr=False)
+    webhooks: tuple[WebhookEndpoint, ...]
+    webhook_log_days: int
     max_quantity: int
     max_unit_price: Decimal
     min_total: Decimal
@@ -148,7 +153,9 @@ class Settings:
         problems: list[str] = []
         values = {spec.name.lower(): _read(spec, environment, needs, problems) for spec in SPECS}
         connections = {name: found for name in CONNECTIONS if (found := _connect(name, environment, needs, problems))}
+        values["webhooks"] = _endpoints(values, environment)
         problems += _contradictions(values, connections)
+        problems += _unresolved(environment)
         problems += _keys_in_azure(environment)
         if problems:
             raise SettingsError("The settings cannot be used:\n" + "\n".join(f"  - {problem}" for problem in problems))
@@ -185,6 +192,11 @@ class Settings:
     def ledger_age(self) -> timedelta:
         """How long the ledger remembers a run."""
         return timedelta(days=self.ledger_days)
+
+    @property
+    def webhook_log_age(self) -> timedelta:
+        """How far the log of webhook calls goes back."""
+        return timedelta(days=self.webhook_log_days)
 
     @property
     def limits(self) -> Limits:
@@ -233,7 +245,30 @@ def _contradictions(values: Mapping[str, Any], connections: Mapping[str, Connect
         problems.append("The connection EMAIL is missing, though EMAIL_TO is set.")
     if values["webhook_url"] and not values["webhook_secrets"]:
         problems.append("WEBHOOK_SECRETS is missing, though WEBHOOK_URL is set.")
+    problems += [
+        f"{each.secrets_setting} is missing, though WEBHOOKS names the endpoint {each.name}."
+        for each in values["webhooks"]
+        if not each.secrets and each.name != DEFAULT
+    ]
     return problems
+
+
+def _endpoints(values: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[WebhookEndpoint, ...]:
+    """All webhook endpoints, as far as what was read is of use."""
+    return with_secrets(
+        values["webhook_url"] or "", values["webhook_secrets"] or (), values["webhooks"] or (), environment
+    )
+
+
+def _unresolved(environment: Mapping[str, str]) -> list[str]:
+    """Key Vault references that App Service could not resolve; elsewhere nobody was to resolve them."""
+    if not runs_in_azure(environment):
+        return []
+    return [
+        f"{name} is a Key Vault reference that App Service could not resolve. Give the app's identity the role Key "
+        "Vault Secrets User, and check the secret's name and keyVaultReferenceIdentity: the portal shows why."
+        for name in unresolved(environment)
+    ]
 
 
 def _keys_in_azure(environment: Mapping[str, str]) -> list[str]:

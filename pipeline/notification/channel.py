@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -18,6 +19,15 @@ class Channel(StrEnum):
     def delivered_at(self, run: Run) -> datetime | None:
         """When the run's present attempt was told this way; None when it was not yet."""
         return run.mailed_at if self is Channel.EMAIL else run.webhook_at
+
+    def waiting(self, settings: Settings, run: Run) -> Sequence[str]:
+        """Who wants to hear of a run, as it ended, this way: webhook endpoints that do not have it yet, or people."""
+        if self is Channel.EMAIL:
+            return settings.email_to
+        state, name = run.state.value, run.upload.name
+        return [
+            each.name for each in settings.webhooks if each.wanted.wants(state, name) and each.name not in run.webhooks
+        ]
 
     def retry_queue(self, settings: Settings) -> str:
         """The queue that carries this channel's later tries."""

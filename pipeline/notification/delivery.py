@@ -21,7 +21,7 @@ from pipeline.notification.backoff import Random, next_delay
 from pipeline.notification.wording import plain_ascii
 from shared.clock import Clock, to_iso
 from shared.errors import BatchJsonError, DeliveryFailed, DeliveryRefused, InvalidDocument
-from shared.runs import parse_attempt_id
+from shared.runs import RunId, parse_attempt_id
 
 log = logging.getLogger(__name__)
 _LONGEST_REASON = 400
@@ -68,6 +68,10 @@ class Delivery:
         Which try this is, from 1.
     given_up
         Why no further try is made, or "".
+    endpoint
+        The webhook endpoint that this is for; "" means every receiver that does not have it yet.
+    test
+        True for a call that an operator asked for: it is made once, and no run is marked.
 
     Raises
     ------
@@ -79,10 +83,11 @@ class Delivery:
     body: bytes = field(repr=False)
     number: int = 1
     given_up: str = ""
+    endpoint: str = ""
+    test: bool = False
 
     def __post_init__(self) -> None:
-        if parse_attempt_id(self.event_id) is None:
-            raise InvalidDocument("The message's id is not the id of an event.")
+        _named(self.event_id)
         if self.number < 1:
             raise InvalidDocument("The first delivery has number 1.")
 
@@ -101,7 +106,41 @@ class Delivery:
             body=message.get_body(),
             number=_number(properties.get("delivery", 1)),
             given_up=str(properties.get("given_up", "")),
+            endpoint=str(properties.get("endpoint", "")),
+            test=bool(properties.get("test", False)),
         )
+
+    @property
+    def names(self) -> tuple[RunId, int]:
+        """The run and the attempt that the event is about."""
+        return _named(self.event_id)
+
+    def raise_if_given_up(self) -> None:
+        """Let a message that is marked as given up fail: only so it reaches the dead-letter queue.
+
+        Raises
+        ------
+        DeliveryGivenUp
+            When it is marked so.
+        """
+        if self.given_up:
+            raise DeliveryGivenUp(f"Given up after delivery {self.number}: {self.given_up}")
+
+    def copy_id(self, what: object) -> str:
+        """The message id of a copy of this message; it follows from what the copy is for."""
+        return ":".join(part for part in (self.event_id, self.endpoint, str(what)) if part)
+
+    def properties(self, number: int) -> dict[str, str | int]:
+        """The properties of a copy of this message that makes delivery `number`."""
+        endpoint: dict[str, str | int] = {"endpoint": self.endpoint} if self.endpoint else {}
+        return {"event_id": self.event_id, "delivery": number, **endpoint}
+
+
+def _named(event_id: str) -> tuple[RunId, int]:
+    named = parse_attempt_id(event_id)
+    if named is None:
+        raise InvalidDocument("The message's id is not the id of an event.")
+    return named
 
 
 def _number(value: object) -> int:
@@ -148,8 +187,7 @@ def deliver(delivery: Delivery, sender: Sender | None, retries: RetryQueue, cloc
     DeliveryGivenUp
         When the message is marked as given up. Let it out: only so it reaches the dead-letter queue.
     """
-    if delivery.given_up:
-        raise DeliveryGivenUp(f"Given up after delivery {delivery.number}: {delivery.given_up}")
+    delivery.raise_if_given_up()
     if sender is None:
         _say_off()
         return DeliveryState.OFF
@@ -159,7 +197,7 @@ def deliver(delivery: Delivery, sender: Sender | None, retries: RetryQueue, cloc
         return _give_up(delivery, refusal, retries, clock)
     except DeliveryFailed as failure:
         return _schedule_again(delivery, failure, retries, clock, rng)
-    log.info("notification.delivered", extra={"event_id": delivery.event_id, "delivery": delivery.number})
+    log.info("notification.delivered", extra=_fields(delivery))
     return DeliveryState.DELIVERED
 
 
@@ -177,11 +215,11 @@ def _schedule_again(
     following, at = delivery.number + 1, clock() + delay
     retries.schedule(
         delivery.body,
-        message_id=f"{delivery.event_id}:{following}",
+        message_id=delivery.copy_id(following),
         at=at,
-        properties={"event_id": delivery.event_id, "delivery": following},
+        properties=delivery.properties(following),
     )
-    log.warning("notification.failed", extra=_fields(delivery, failure) | {"next_at": to_iso(at)})
+    log.warning("notification.failed", extra=_fields(delivery) | {"reason": str(failure), "next_at": to_iso(at)})
     return DeliveryState.SCHEDULED_AGAIN
 
 
@@ -189,13 +227,14 @@ def _give_up(delivery: Delivery, failure: DeliveryFailed, retries: RetryQueue, c
     reason = plain_ascii(str(failure), _LONGEST_REASON) or type(failure).__name__
     retries.schedule(
         delivery.body,
-        message_id=f"{delivery.event_id}:given_up",
+        message_id=delivery.copy_id("given_up"),
         at=clock(),
-        properties={"event_id": delivery.event_id, "delivery": delivery.number, "given_up": reason},
+        properties={**delivery.properties(delivery.number), "given_up": reason},
     )
-    log.error("notification.given_up", extra=_fields(delivery, failure))
+    log.error("notification.given_up", extra=_fields(delivery) | {"reason": str(failure)})
     return DeliveryState.GIVEN_UP
 
 
-def _fields(delivery: Delivery, failure: DeliveryFailed) -> dict[str, object]:
-    return {"event_id": delivery.event_id, "delivery": delivery.number, "reason": str(failure)}
+def _fields(delivery: Delivery) -> dict[str, object]:
+    endpoint = {"endpoint": delivery.endpoint} if delivery.endpoint else {}
+    return {"event_id": delivery.event_id, "delivery": delivery.number, **endpoint}

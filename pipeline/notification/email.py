@@ -6,13 +6,11 @@ import logging
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
-from typing import Self
 
 from pipeline.notification.advice import advise
 from pipeline.notification.body import Account, to_html, to_text
 from pipeline.notification.delivery import Delivery
 from pipeline.notification.mail import Mail, Mailer
-from pipeline.notification.mailer import make_mailer
 from pipeline.notification.wording import counted, duration, grouped, plain_ascii, printable, size
 from shared.errors import InvalidDocument
 from shared.events import CloudEvent, Place, RunData, decode_event
@@ -58,11 +56,6 @@ class EmailSender:
     def __init__(self, mailer: Mailer, settings: Settings) -> None:
         self._mailer = mailer
         self._settings = settings
-
-    @classmethod
-    def from_settings(cls, settings: Settings) -> Self | None:
-        """Make the sender that the settings ask for; None when EMAIL_TO is empty."""
-        return cls(make_mailer(settings.connection("EMAIL")), settings) if settings.email_to else None
 
     def send(self, delivery: Delivery) -> None:
         """Mail one event (see `notify_by_email`)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline.notification.mail import Mailer
 from shared.connections import Connection, credential
 from shared.errors import SettingsError
+from shared.settings import Settings
 
 
 def make_mailer(connection: Connection) -> Mailer:
@@ -24,3 +25,8 @@ def make_mailer(connection: Connection) -> Mailer:
     from pipeline.notification.acs import AcsMailer
 
     return AcsMailer(connection.require("endpoint"), credential(connection))
+
+
+def mailer_of(settings: Settings) -> Mailer | None:
+    """Make the mailer that the settings ask for; None when EMAIL_TO is empty."""
+    return make_mailer(settings.connection("EMAIL")) if settings.email_to else None

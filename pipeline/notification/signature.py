@@ -9,14 +9,20 @@ import hmac
 from collections.abc import Sequence
 
 from shared.errors import SettingsError
+from shared.webhooks import KEY_VAULT
 
 PREFIX = "whsec_"
 SHORTEST, LONGEST = 24, 64
 """Bytes of a secret ("Signature scheme", Standard Webhooks 1.0)."""
 
 
-def read_secrets(texts: Sequence[str]) -> tuple[bytes, ...]:
+def read_secrets(texts: Sequence[str], name: str = "WEBHOOK_SECRETS") -> tuple[bytes, ...]:
     """Read signing secrets: ``whsec_`` and base64 of 24–64 bytes.
+
+    Parameters
+    ----------
+    name
+        What the error calls them.
 
     Raises
     ------
@@ -24,18 +30,22 @@ def read_secrets(texts: Sequence[str]) -> tuple[bytes, ...]:
         When there is none, or one is wrong. It is named by its place: a secret is never repeated.
     """
     if not texts:
-        raise SettingsError("WEBHOOK_SECRETS is missing: webhook calls are always signed.")
-    return tuple(_read(text, place) for place, text in enumerate(texts, start=1))
+        raise SettingsError(f"{name} is missing: webhook calls are always signed.")
+    return tuple(_read(text, f"{name}, number {place},") for place, text in enumerate(texts, start=1))
 
 
-def _read(text: str, place: int) -> bytes:
+def _read(text: str, which: str) -> bytes:
+    if text.startswith(KEY_VAULT):
+        raise SettingsError(
+            f"{which} is a Key Vault reference, which App Service alone resolves. Give the secret itself."
+        )
     try:
         secret = base64.b64decode(text.removeprefix(PREFIX), validate=True) if text.startswith(PREFIX) else b""
     except (binascii.Error, ValueError):
         secret = b""
     if not SHORTEST <= len(secret) <= LONGEST:
         # No `from`: the cause could show the secret.
-        raise SettingsError(f"WEBHOOK_SECRETS, number {place}, should be whsec_ and base64 of 24–64 random bytes.")
+        raise SettingsError(f"{which} should be whsec_ and base64 of 24–64 random bytes.")
     return secret
 
 

@@ -52,8 +52,13 @@ FORBIDDEN = tuple(
 """IANA's special-purpose registries, and Azure's addresses. Spelled out, as `is_global` differs between Pythons."""
 
 
-def read_url(address: str, *, https_only: bool) -> httpx.URL:
+def read_url(address: str, *, https_only: bool, name: str = "WEBHOOK_URL") -> httpx.URL:
     """Read the address of a webhook.
+
+    Parameters
+    ----------
+    name
+        What the error calls it.
 
     Raises
     ------
@@ -63,13 +68,13 @@ def read_url(address: str, *, https_only: bool) -> httpx.URL:
     try:
         url = httpx.URL(address)
     except (httpx.InvalidURL, UnicodeError) as problem:
-        raise SettingsError("WEBHOOK_URL is no address.") from problem
+        raise SettingsError(f"{name} is no address.") from problem
     if url.scheme not in _PORTS or not url.host:
-        raise SettingsError("WEBHOOK_URL should be an https:// address.")
+        raise SettingsError(f"{name} should be an https:// address.")
     if "@" in address.partition("://")[2].partition("/")[0] or url.userinfo:
-        raise SettingsError("WEBHOOK_URL must not hold a user or password: calls are signed instead.")
+        raise SettingsError(f"{name} must not hold a user or password: calls are signed instead.")
     if https_only and url.scheme != "https":
-        raise SettingsError("WEBHOOK_URL must be https:// outside a laptop.")
+        raise SettingsError(f"{name} must be https:// outside a laptop.")
     return url
 
 

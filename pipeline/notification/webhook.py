@@ -15,9 +15,10 @@ from pipeline.notification.delivery import Delivery
 from pipeline.notification.signature import read_secrets, sign
 from pipeline.notification.target import Resolve, read_url, resolve, vetted_addresses
 from shared.clock import Clock, utcnow
-from shared.errors import DeliveryFailed, DeliveryRefused
+from shared.errors import DeliveryFailed, EndpointGone
 from shared.events import CONTENT_TYPE
 from shared.settings import Settings
+from shared.webhooks import DEFAULT, WebhookEndpoint
 
 SECONDS = 20.0
 """For a whole call, connecting and the answer's body included (15–30 s: Standard Webhooks 1.0)."""
@@ -33,7 +34,7 @@ class _Answer:
 
 
 class WebhookSender:
-    """Posts events to one webhook; a `Sender` as `delivery.deliver` wants it.
+    """Posts events to one webhook; a `Caller` as `hook.Hook` wants it.
 
     Parameters
     ----------
@@ -47,6 +48,8 @@ class WebhookSender:
         Trust for https; certifi's authorities when None. Nothing is taken from the environment, no proxy either.
     seconds
         Limit of a whole call.
+    names
+        What an error calls address and secrets.
 
     Raises
     ------
@@ -64,9 +67,10 @@ class WebhookSender:
         look_up: Resolve = resolve,
         tls: ssl.SSLContext | None = None,
         seconds: float = SECONDS,
+        names: tuple[str, str] = ("WEBHOOK_URL", "WEBHOOK_SECRETS"),
     ) -> None:
-        self._url = read_url(url, https_only=not allow_private)
-        self._secrets = read_secrets(secrets)
+        self._url = read_url(url, https_only=not allow_private, name=names[0])
+        self._secrets = read_secrets(secrets, names[1])
         self._allow_private = allow_private
         self._clock = clock
         self._look_up = look_up
@@ -74,21 +78,28 @@ class WebhookSender:
         self._seconds = seconds
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Self | None:
-        """Make the sender that the settings ask for; None when WEBHOOK_URL is empty."""
-        if not settings.webhook_url:
-            return None
-        return cls(settings.webhook_url, settings.webhook_secrets, allow_private=settings.on_laptop)
+    def of(cls, endpoint: WebhookEndpoint, settings: Settings) -> Self:
+        """Make the sender of an endpoint that the settings name."""
+        name = "WEBHOOK_URL" if endpoint.name == DEFAULT else f"The url of {endpoint.name} in WEBHOOKS"
+        names = (name, endpoint.secrets_setting)
+        return cls(endpoint.url, endpoint.secrets, allow_private=settings.on_laptop, names=names)
 
-    def send(self, delivery: Delivery) -> None:
+    def post(self, delivery: Delivery) -> int:
         """Post one event; any 2xx means delivered. Blocks, so call it from a thread without an event loop.
+
+        Returns
+        -------
+        int
+            The status of the answer.
 
         Raises
         ------
         DeliveryFailed
             For any other answer, a redirect included, and when there is none in time.
+        EndpointGone
+            For 410.
         DeliveryRefused
-            For 410 Gone, and for a host that is not public.
+            For a host that is not public.
         """
         addresses = vetted_addresses(self._url, self._look_up, allow_private=self._allow_private)
         try:
@@ -98,6 +109,7 @@ class WebhookSender:
         except httpx.HTTPError as problem:
             raise DeliveryFailed(f"The webhook cannot be reached ({type(problem).__name__}).") from problem
         self._judge(answer)
+        return answer.status
 
     def _headers(self, delivery: Delivery) -> dict[str, str]:
         timestamp = int(self._clock().timestamp())
@@ -142,7 +154,6 @@ class WebhookSender:
         if 200 <= answer.status < 300:
             return
         if answer.status == httpx.codes.GONE:
-            raise DeliveryRefused("The webhook answered 410: it is gone for good.")
-        raise DeliveryFailed(
-            f"The webhook answered {answer.status}.", parse_retry_after(answer.retry_after, self._clock())
-        )
+            raise EndpointGone(status=answer.status)
+        retry_after = parse_retry_after(answer.retry_after, self._clock())
+        raise DeliveryFailed(f"The webhook answered {answer.status}.", retry_after, answer.status)

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 from pipeline.services import Gateways, Services
+from shared.events import encode_event, event_of
 from shared.outcome import AnomalyDigest, Counts, Outcome
-from shared.runs import Run, Upload, claim
+from shared.runs import Run, RunState, Upload, claim
 from shared.settings import Settings
 from tests.doubles.batch import MemoryBatch
 from tests.doubles.blobs import MemoryBlobs
 from tests.doubles.bus import MemoryBus
+from tests.doubles.deliveries import MemoryDeliveries
 from tests.doubles.ledger import MemoryLedger
+from tests.doubles.mail import RecordingMailer
+from tests.doubles.messages import Message
 from tests.doubles.poison import MemoryPoisonQueue
 from tests.doubles.pool import MemoryPool
+from tests.doubles.receivers import Receivers
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NOON = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
@@ -71,6 +76,13 @@ def an_outcome(run: Run, *, rejected: bool = False) -> Outcome:
     )
 
 
+def a_message_about(run: Run, state: RunState = RunState.SUCCEEDED, attempt: int = 1) -> Message:
+    """The topic's message about a run that ended so."""
+    run = replace(run, state=state, attempt=attempt, settled_at=NOON)
+    event = event_of(run, output_container="batch-output", logs_container="batch-logs")
+    return Message(event.id, encode_event(event), {"state": state.value})
+
+
 @dataclass
 class Clock:
     """A clock that stands until it is moved."""
@@ -95,8 +107,12 @@ class World:
     bus: MemoryBus = field(default_factory=MemoryBus)
     poison: MemoryPoisonQueue = field(default_factory=MemoryPoisonQueue)
     pool: MemoryPool = field(default_factory=MemoryPool)
+    deliveries: MemoryDeliveries = field(default_factory=MemoryDeliveries)
     clock: Clock = field(default_factory=Clock)
     settings: Settings = field(default_factory=laptop_settings)
+
+    mailer: RecordingMailer = field(default_factory=RecordingMailer)
+    receivers: Receivers = field(default_factory=Receivers)
 
     def __post_init__(self) -> None:
         self.batch.clock = self.clock
@@ -111,5 +127,8 @@ class World:
             bus=lambda _: self.bus,
             poison=lambda _: self.poison,
             pool=lambda _: self.pool,
+            deliveries=lambda _: self.deliveries,
+            mailer=lambda settings: self.mailer if settings.email_to else None,
+            caller=lambda _, endpoint: self.receivers.caller(endpoint.name),
         )
         return Services(self.settings, gateways, self.clock)

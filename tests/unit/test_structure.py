@@ -18,6 +18,7 @@ GATEWAYS = {
     "pipeline/ledger_rows.py",
     "pipeline/ledger_table.py",
     "pipeline/notification/acs.py",
+    "pipeline/notification/deliveries_table.py",
     "pipeline/poison.py",
     "pipeline/pool_azure.py",
 }

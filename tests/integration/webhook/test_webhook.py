@@ -16,8 +16,9 @@ import pytest
 
 from pipeline.notification.delivery import Delivery
 from pipeline.notification.webhook import WebhookSender
-from shared.errors import DeliveryFailed, DeliveryRefused, SettingsError
+from shared.errors import DeliveryFailed, DeliveryRefused, EndpointGone, SettingsError
 from shared.events import encode_event
+from shared.settings import Settings
 from tests.integration.webhook.certificates import Certificates, make_certificates
 from tests.integration.webhook.receiver import (
     Answer,
@@ -58,13 +59,13 @@ def sender_to(receiver: Receiver, **options: Any) -> WebhookSender:
 def failure_of(sender: WebhookSender) -> DeliveryFailed:
     """The error that a call ends with."""
     with pytest.raises(DeliveryFailed) as caught:
-        sender.send(DELIVERY)
+        sender.post(DELIVERY)
     return caught.value
 
 
 def test_the_event_arrives_as_it_was_published(receiver: Receiver) -> None:
     """Path, body and content type are what they should be."""
-    sender_to(receiver).send(DELIVERY)
+    sender_to(receiver).post(DELIVERY)
     (request,) = receiver.requests
     assert request.path == "/hook?from=us"
     assert request.body == BODY
@@ -78,7 +79,7 @@ def test_the_event_arrives_as_it_was_published(receiver: Receiver) -> None:
 def test_the_signature_holds_for_the_bytes_on_the_wire(receiver: Receiver) -> None:
     """A receiver can verify the call with the new secret and with the old one."""
     sender = WebhookSender(f"http://127.0.0.1:{receiver.port}/", [SECRET, OLD_SECRET], allow_private=True)
-    sender.send(DELIVERY)
+    sender.post(DELIVERY)
     (request,) = receiver.requests
     headers = request.headers
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + request.body
@@ -93,7 +94,7 @@ def test_the_signature_holds_for_the_bytes_on_the_wire(receiver: Receiver) -> No
 def test_any_2xx_is_success(receiver: Receiver, code: int) -> None:
     """The receiver may answer with whatever success it likes."""
     receiver.answers.append(status(code))
-    sender_to(receiver).send(DELIVERY)
+    sender_to(receiver).post(DELIVERY)
     assert len(receiver.requests) == 1
 
 
@@ -129,7 +130,7 @@ def test_retry_after_is_read(receiver: Receiver, header: str, seconds: float | N
 def test_410_is_final(receiver: Receiver) -> None:
     """A receiver that is gone is not called again."""
     receiver.answers.append(status(410))
-    assert isinstance(failure_of(sender_to(receiver)), DeliveryRefused)
+    assert isinstance(failure_of(sender_to(receiver)), EndpointGone)
 
 
 @pytest.mark.parametrize("answer", [silence, drip])
@@ -144,7 +145,7 @@ def test_a_slow_receiver_times_out(receiver: Receiver, answer: Answer) -> None:
 def test_an_endless_body_is_not_read_to_its_end(receiver: Receiver) -> None:
     """After 64 KB the connection is closed; the status decides."""
     receiver.answers.append(flood)
-    sender_to(receiver).send(DELIVERY)
+    sender_to(receiver).post(DELIVERY)
 
 
 def test_a_body_is_never_logged_nor_told(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
@@ -175,7 +176,7 @@ def test_a_refused_connection_is_a_failure() -> None:
 def test_the_next_address_is_tried(receiver: Receiver) -> None:
     """When the first address takes no connection the second one gets the call."""
     sender = sender_to(receiver, look_up=lambda host, port: ["127.0.0.2", "127.0.0.1"])
-    sender.send(DELIVERY)
+    sender.post(DELIVERY)
     assert len(receiver.requests) == 1
 
 
@@ -183,7 +184,7 @@ def test_proxies_of_the_environment_are_not_used(receiver: Receiver, monkeypatch
     """The call goes to the vetted address itself, whatever HTTP_PROXY says."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    sender_to(receiver).send(DELIVERY)
+    sender_to(receiver).post(DELIVERY)
     assert len(receiver.requests) == 1
 
 
@@ -206,7 +207,7 @@ def test_tls_goes_to_the_vetted_address_and_is_held_against_the_name(certificate
 
     with receiving(certificates.for_server()) as receiver:
         url = f"https://hooks.example.com:{receiver.port}/"
-        WebhookSender(url, [SECRET], allow_private=True, look_up=look_up, tls=certificates.for_client()).send(DELIVERY)
+        WebhookSender(url, [SECRET], allow_private=True, look_up=look_up, tls=certificates.for_client()).post(DELIVERY)
         (request,) = receiver.requests
     assert asked == ["hooks.example.com"]
     assert request.headers["host"] == f"hooks.example.com:{receiver.port}"
@@ -225,7 +226,7 @@ def test_a_second_dns_answer_changes_nothing(certificates: Certificates, monkeyp
     with receiving(certificates.for_server()) as receiver:
         url = f"https://hooks.example.com:{receiver.port}/"
         look_up = lambda host, port: answers.pop(0)  # noqa: E731
-        WebhookSender(url, [SECRET], allow_private=True, look_up=look_up, tls=certificates.for_client()).send(DELIVERY)
+        WebhookSender(url, [SECRET], allow_private=True, look_up=look_up, tls=certificates.for_client()).post(DELIVERY)
         assert len(receiver.requests) == 1
     assert answers == [["127.0.0.66"]]
 
@@ -254,16 +255,24 @@ def test_an_unknown_authority_is_refused(certificates: Certificates) -> None:
         assert receiver.requests == []
 
 
+def sender_of(settings: Settings) -> WebhookSender:
+    """The sender of the one endpoint that the settings name."""
+    [endpoint] = settings.webhooks
+    return WebhookSender.of(endpoint, settings)
+
+
 def test_settings_make_the_sender(receiver: Receiver) -> None:
-    """A laptop's settings allow its own receiver; without an address there is no sender; bad ones are told."""
+    """A laptop's settings allow its own receiver; without an address there is no endpoint; bad secrets are told."""
     url = f"http://127.0.0.1:{receiver.port}/hook"
-    sender = WebhookSender.from_settings(settings_with(WEBHOOK_URL=url, WEBHOOK_SECRETS=SECRET))
-    assert sender is not None
-    sender.send(DELIVERY)
+    assert sender_of(settings_with(WEBHOOK_URL=url, WEBHOOK_SECRETS=SECRET)).post(DELIVERY) == 204
     assert len(receiver.requests) == 1
-    assert WebhookSender.from_settings(settings_with()) is None
+    assert settings_with().webhooks == ()
     with pytest.raises(SettingsError, match="WEBHOOK_SECRETS"):
-        WebhookSender.from_settings(settings_with(WEBHOOK_URL=url, WEBHOOK_SECRETS="whsec_short"))
+        sender_of(settings_with(WEBHOOK_URL=url, WEBHOOK_SECRETS="whsec_short"))
+    others = f'[{{"name": "erp", "url": "{url}"}}]'
+    sender_of(settings_with(WEBHOOKS=others, WEBHOOK_SECRETS_ERP=SECRET)).post(DELIVERY)
+    with pytest.raises(SettingsError, match="WEBHOOK_SECRETS_ERP, number 1, is a Key Vault reference"):
+        sender_of(settings_with(WEBHOOKS=others, WEBHOOK_SECRETS_ERP="@Microsoft.KeyVault(SecretUri=https://v/s)"))
 
 
 def test_azure_settings_forbid_private_receivers() -> None:
@@ -271,7 +280,7 @@ def test_azure_settings_forbid_private_receivers() -> None:
     storage = {"STORAGE": "", "STORAGE__blobServiceUri": "https://acct.blob.core.windows.net"}
     settings = settings_with(**storage, WEBHOOK_URL="http://127.0.0.1/hook", WEBHOOK_SECRETS=SECRET)
     with pytest.raises(SettingsError, match="https"):
-        WebhookSender.from_settings(settings)
+        sender_of(settings)
 
 
 def test_the_example_in_the_docs_verifies_a_call(receiver: Receiver) -> None:
@@ -281,8 +290,8 @@ def test_the_example_in_the_docs_verifies_a_call(receiver: Receiver) -> None:
     names: dict[str, Any] = {}
     exec(example, names)
     url = f"http://127.0.0.1:{receiver.port}/"
-    WebhookSender(url, [SECRET, OLD_SECRET], allow_private=True).send(DELIVERY)
-    sender_to(receiver).send(DELIVERY)
+    WebhookSender(url, [SECRET, OLD_SECRET], allow_private=True).post(DELIVERY)
+    sender_to(receiver).post(DELIVERY)
     fresh, old = receiver.requests
     assert names["is_genuine"](fresh.headers, fresh.body, SECRET)
     assert names["is_genuine"](fresh.headers, fresh.body, OLD_SECRET)

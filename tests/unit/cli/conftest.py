@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
+from pipeline.notification.hook import Caller
 from pipeline.services import Gateways, Services
 from shared.locations import prefix_of
 from shared.outcome import AnomalyDigest, Counts, Outcome, encode_outcome
@@ -22,9 +24,11 @@ from shared.settings import STORAGE_NEEDS, Settings
 from tests.doubles.batch import MemoryBatch
 from tests.doubles.blobs import MemoryBlobs
 from tests.doubles.bus import MemoryBus
+from tests.doubles.deliveries import MemoryDeliveries
 from tests.doubles.ledger import MemoryLedger
 from tests.doubles.poison import MemoryPoisonQueue
 from tests.doubles.pool import MemoryPool
+from tests.doubles.receivers import Receivers
 
 NOW = datetime(2025, 6, 1, 12, 0, tzinfo=UTC)
 VALUES: dict[str, str] = json.loads(
@@ -73,6 +77,8 @@ class Cloud:
     bus: MemoryBus = field(default_factory=MemoryBus)
     poison: MemoryPoisonQueue = field(default_factory=MemoryPoisonQueue)
     pool: MemoryPool = field(default_factory=MemoryPool)
+    deliveries: MemoryDeliveries = field(default_factory=MemoryDeliveries)
+    caller: Callable[[str], Caller] = Receivers().caller
 
     def services(self, settings_file: Path | None = None, needs: AbstractSet[str] = STORAGE_NEEDS) -> Services:
         """Services over what is in memory."""
@@ -83,6 +89,8 @@ class Cloud:
             bus=lambda _: self.bus,
             poison=lambda _: self.poison,
             pool=lambda _: self.pool,
+            deliveries=lambda _: self.deliveries,
+            caller=lambda _, endpoint: self.caller(endpoint.name),
         )
         return Services(self.settings, gateways, clock=lambda: NOW)
 

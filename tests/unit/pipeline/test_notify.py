@@ -1,126 +1,98 @@
-"""Notification: each event once over each channel, and marked."""
+"""The mail about an event: sent once, and marked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 
-from pipeline.notification.channel import Channel
-from pipeline.notification.delivery import Delivery, DeliveryGivenUp
-from pipeline.notify import notify
-from pipeline.services import Gateways, Services
+from pipeline.notification.delivery import DeliveryGivenUp
+from pipeline.notify import notify_by_mail
 from shared.errors import DeliveryFailed, DeliveryRefused, InvalidDocument
 from shared.runs import Run
-from tests.unit.builders import World, a_claimed_run
-
-
-@dataclass
-class RecordingSender:
-    """Remembers what it delivered; fails when told to."""
-
-    sent: list[str] = field(default_factory=list)
-    fail_next: list[DeliveryFailed] = field(default_factory=list)
-
-    def send(self, delivery: Delivery) -> None:
-        if self.fail_next:
-            raise self.fail_next.pop(0)
-        self.sent.append(delivery.event_id)
-
-
-@dataclass(frozen=True)
-class Message:
-    """What Service Bus hands out."""
-
-    message_id: str
-    body: bytes = b"{}"
-    application_properties: Mapping[str, Any] | None = None
-
-    def get_body(self) -> bytes:
-        return self.body
+from tests.doubles.mail import RecordingMailer
+from tests.doubles.messages import Message
+from tests.unit.builders import World, a_claimed_run, a_message_about, laptop_settings
 
 
 @dataclass
 class Scene:
-    """A run in the ledger, and services that deliver to a recording sender."""
+    """A run in the ledger, and services that mail to a recording mailer."""
 
     world: World = field(default_factory=World)
-    sender: RecordingSender = field(default_factory=RecordingSender)
 
     def __post_init__(self) -> None:
         self.run: Run = self.world.ledger.claim(a_claimed_run())
-        gateways = Gateways(
-            ledger=lambda _: self.world.ledger, bus=lambda _: self.world.bus, sender=lambda _, __: self.sender
-        )
-        self.services = Services(self.world.settings, gateways, self.world.clock)
+        self.mailer: RecordingMailer = self.world.mailer
 
-    def redelivered(self) -> Message:
-        """What the retry queue would hand out next."""
-        scheduled = list(self.world.bus.scheduled.values())[-1]
-        return Message(scheduled.message_id, scheduled.body, scheduled.properties)
+    def notify(self, message: Message | None = None) -> None:
+        """Hand out a message; the topic's, if none is given."""
+        notify_by_mail(self.world.services, message or a_message_about(self.run))
+
+    @property
+    def sent(self) -> list[str]:
+        """Ids of the mails that went out."""
+        return [mail.mail_id for mail in self.mailer.sent]
 
 
-@pytest.mark.parametrize("channel", list(Channel))
-def test_redelivered_message_tells_nobody_twice(channel: Channel) -> None:
+def test_redelivered_message_mails_nobody_twice() -> None:
     """Service Bus delivers at least once; the ledger knows what has gone out."""
     scene = Scene()
     for _ in range(3):
-        notify(scene.services, Message(scene.run.run_id), channel)
-    assert scene.sender.sent == [scene.run.run_id]
-    assert channel.delivered_at(scene.world.ledger.get(scene.run.run_id)) == scene.world.clock()
+        scene.notify()
+    assert scene.sent == [scene.run.run_id]
+    assert scene.world.ledger.get(scene.run.run_id).mailed_at == scene.world.clock()
 
 
-def test_channels_do_not_stand_for_each_other() -> None:
-    """A mail that went out does not keep the webhook back."""
-    scene = Scene()
-    for channel in Channel:
-        notify(scene.services, Message(scene.run.run_id), channel)
-    assert len(scene.sender.sent) == 2
-
-
-@pytest.mark.parametrize(("channel", "queue"), [(Channel.EMAIL, "email-retries"), (Channel.WEBHOOK, "webhook-retries")])
-def test_failed_delivery_comes_again_from_its_channels_queue(channel: Channel, queue: str) -> None:
+def test_failed_mail_comes_again_from_its_queue() -> None:
     """Back-off is a scheduled message, and the later try marks the run."""
     scene = Scene()
-    scene.sender.fail_next.append(DeliveryFailed("busy"))
-    notify(scene.services, Message(scene.run.run_id), channel)
+    scene.mailer.fail_next(DeliveryFailed("busy"))
+    scene.notify()
     [scheduled] = scene.world.bus.scheduled.values()
-    assert scheduled.queue == queue
+    assert scheduled.queue == "email-retries"
     assert scheduled.at > scene.world.clock()
-    assert channel.delivered_at(scene.world.ledger.get(scene.run.run_id)) is None
-    notify(scene.services, scene.redelivered(), channel)
-    assert scene.sender.sent == [scene.run.run_id]
-    assert channel.delivered_at(scene.world.ledger.get(scene.run.run_id))
+    assert scene.world.ledger.get(scene.run.run_id).mailed_at is None
+    scene.notify(Message.scheduled(scheduled))
+    assert scene.sent == [scene.run.run_id]
+    assert scene.world.ledger.get(scene.run.run_id).mailed_at
 
 
-def test_refused_delivery_ends_as_a_dead_letter_without_another_call() -> None:
+def test_refused_mail_ends_as_a_dead_letter_without_another_try() -> None:
     """The marked copy fails at every delivery, until Service Bus puts it aside."""
     scene = Scene()
-    scene.sender.fail_next.append(DeliveryRefused("410"))
-    notify(scene.services, Message(scene.run.run_id), Channel.WEBHOOK)
+    scene.mailer.fail_next(DeliveryRefused("550"))
+    scene.notify()
+    [scheduled] = scene.world.bus.scheduled.values()
     for _ in range(3):
-        with pytest.raises(DeliveryGivenUp, match="410"):
-            notify(scene.services, scene.redelivered(), Channel.WEBHOOK)
-    assert scene.sender.sent == []
+        with pytest.raises(DeliveryGivenUp, match="550"):
+            scene.notify(Message.scheduled(scheduled))
+    assert scene.sent == []
 
 
-def test_event_of_a_purged_run_is_delivered_all_the_same() -> None:
+def test_event_of_a_purged_run_is_mailed_all_the_same() -> None:
     """The message says it all; the ledger only helps not to repeat it."""
     scene = Scene()
-    notify(scene.services, Message("0" * 32), Channel.EMAIL)
-    assert scene.sender.sent == ["0" * 32]
+    scene.notify(a_message_about(a_claimed_run("purged.json")))
+    assert len(scene.sent) == 1
 
 
 def test_event_of_an_earlier_attempt_does_not_mark_the_present_one() -> None:
     """An attempt's mail is that attempt's."""
     scene = Scene()
-    notify(scene.services, Message(f"{scene.run.run_id}-2"), Channel.EMAIL)
+    scene.notify(a_message_about(scene.run, attempt=2))
+    assert scene.world.ledger.get(scene.run.run_id).mailed_at is None
+
+
+def test_without_receivers_no_mail_goes_out_and_none_is_marked() -> None:
+    """Empty EMAIL_TO turns mails off; the message is done with."""
+    scene = Scene(World(settings=laptop_settings(EMAIL_TO="")))
+    scene.notify()
+    assert scene.sent == []
     assert scene.world.ledger.get(scene.run.run_id).mailed_at is None
 
 
 def test_message_of_somebody_else_is_refused() -> None:
     """It fails, and Service Bus puts it aside."""
     with pytest.raises(InvalidDocument):
-        notify(Scene().services, Message("hello"), Channel.EMAIL)
+        Scene().notify(Message("hello"))

@@ -126,6 +126,7 @@ class Machine(RuleBasedStateMachine):
             batch=faulty(world.batch),
             bus=faulty(self.bus),
             poison=faulty(world.poison),
+            deliveries=faulty(world.deliveries),
         )
         return Services(world.settings, gateways, world.clock)
 

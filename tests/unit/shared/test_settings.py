@@ -121,3 +121,60 @@ def test_operator_needs_storage_only_to_look_at_runs() -> None:
     assert settings.batch_pool_id == ""
     with pytest.raises(SettingsError, match="BATCH"):
         settings.connection("BATCH")
+
+
+WEBHOOKS = '[{"name": "erp", "url": "https://erp.example.com/", "states": ["failed"], "prefixes": ["orders/"]}]'
+
+
+def test_webhook_endpoints_get_their_secrets_from_settings_of_their_own() -> None:
+    """The simple case comes first; two secrets are a rotation; none of them is ever shown."""
+    settings = laptop_settings(WEBHOOKS=WEBHOOKS, WEBHOOK_SECRETS_ERP="whsec_new, whsec_old")
+    assert [each.name for each in settings.webhooks] == ["default", "erp"]
+    erp = settings.webhooks[1]
+    assert erp.secrets == ("whsec_new", "whsec_old")
+    assert (erp.wanted.wants("failed", "orders/a"), erp.wanted.wants("lost", "orders/a")) == (True, False)
+    assert "whsec" not in repr(settings)
+
+
+def test_without_webhook_url_only_the_others_are_called() -> None:
+    """Either form may be left out."""
+    settings = laptop_settings(WEBHOOK_URL="", WEBHOOKS=WEBHOOKS, WEBHOOK_SECRETS_ERP="whsec_x")
+    assert [each.name for each in settings.webhooks] == ["erp"]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("{}", "a JSON array"),
+        ("[", "a JSON array"),
+        ('[{"name": "a"}]', "url"),
+        ('[{"name": "a", "url": "https://x", "secrets": ["whsec_hidden"]}]', "unknown field"),
+        ('[{"name": "A b", "url": "https://x"}]', "names"),
+        ('[{"name": "default", "url": "https://x"}]', "other than default"),
+        ('[{"name": "a", "url": "https://x"}, {"name": "a", "url": "https://y"}]', "a name of its own"),
+        ('[{"name": "a", "url": "ftp://x"}]', "https"),
+        ('[{"name": "a", "url": "https://x", "states": ["submitted"]}]', "failed, lost, rejected, succeeded"),
+        (WEBHOOKS, "WEBHOOK_SECRETS_ERP is missing"),
+    ],
+)
+def test_bad_webhooks_are_refused_at_start(value: str, said: str) -> None:
+    """What is wrong is said, and a secret in the wrong place is not repeated."""
+    with pytest.raises(SettingsError, match=said) as caught:
+        laptop_settings(WEBHOOKS=value)
+    assert "whsec" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["WEBHOOK_SECRETS", "WEBHOOK_SECRETS_ERP", "EMAIL_TO"])
+def test_unresolved_key_vault_reference_is_refused_at_start(name: str) -> None:
+    """App Service leaves the reference where it cannot read the secret: it would sign with that."""
+    reference = "@Microsoft.KeyVault(SecretUri=https://kv.vault.azure.net/secrets/hook)"
+    endpoint = {"WEBHOOKS": WEBHOOKS, "WEBHOOK_SECRETS_ERP": "whsec_x"}
+    with pytest.raises(SettingsError, match=rf"{name} is a Key Vault reference .* Secrets User"):
+        Settings.from_env(AZURE | endpoint | {name: reference})
+
+
+def test_key_vault_reference_keeps_no_operator_from_reading() -> None:
+    """Settings that were fetched from the app hold references; the command needs no secret."""
+    reference = "@Microsoft.KeyVault(SecretUri=https://kv.vault.azure.net/secrets/hook)"
+    settings = laptop_settings(WEBHOOKS=WEBHOOKS, WEBHOOK_SECRETS_ERP=reference)
+    assert [each.name for each in settings.webhooks] == ["default", "erp"]

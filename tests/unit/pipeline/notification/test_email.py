@@ -246,9 +246,3 @@ def test_the_sender_mails_the_event_of_a_delivery() -> None:
     mailer, event = RecordingMailer(), event_with()
     EmailSender(mailer, SETTINGS).send(Delivery(event.id, encode_event(event)))
     assert mailer.sent == [compose(event, SETTINGS)]
-
-
-def test_the_sender_exists_only_with_recipients() -> None:
-    """Settings without EMAIL_TO make no sender."""
-    assert EmailSender.from_settings(settings_with(EMAIL_TO="")) is None
-    assert EmailSender.from_settings(SETTINGS) is not None

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from pipeline.notification.acs import AcsMailer
 from pipeline.notification.mail import Mail
-from pipeline.notification.mailer import make_mailer
+from pipeline.notification.mailer import mailer_of, make_mailer
 from pipeline.notification.smtp import SmtpMailer, SmtpServer, build_message, message_id, read_server
 from shared.connections import Connection
 from shared.errors import InvalidDocument, SettingsError
+from tests.unit.pipeline.notification.samples import settings_with
 
 
 def mail(**changes: str) -> Mail:
@@ -116,3 +117,9 @@ def test_the_connection_chooses_the_mailer() -> None:
         make_mailer(Connection("EMAIL", "endpoint=https://x;accesskey=y"))
     with pytest.raises(SettingsError, match="EMAIL__endpoint"):
         make_mailer(Connection("EMAIL"))
+
+
+def test_there_is_a_mailer_only_with_recipients() -> None:
+    """Settings without EMAIL_TO make none."""
+    assert mailer_of(settings_with(EMAIL_TO="")) is None
+    assert isinstance(mailer_of(settings_with()), SmtpMailer)
