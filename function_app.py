@@ -14,6 +14,7 @@ from azurefunctions.extensions.bindings.blob import BlobClient
 
 from pipeline.completion import Completion
 from pipeline.notify import notify_by_mail
+from pipeline.pool_doctor import Repair, inspect_pool
 from pipeline.reconcile import sweep
 from pipeline.services import Services
 from pipeline.submission import receive
@@ -75,6 +76,16 @@ def sweep_all(timer: func.TimerRequest) -> None:
     if report.problems:
         log.warning("sweep.incomplete", extra={"problems": len(report.problems), "late": timer.past_due})
         raise report.problems[0]
+
+
+@app.function_name("inspect_pool")
+@app.timer_trigger(arg_name="timer", schedule="%POOL_DOCTOR_SCHEDULE%")
+def look_after_pool(timer: func.TimerRequest) -> None:
+    """Say what is wrong with the pool and its nodes, and repair what the settings allow."""
+    found = inspect_pool(services(), Repair(settings.pool_doctor_repairs))
+    log.info("pool.inspected", extra={"complaints": len(found.complaints), "late": timer.past_due})
+    if found.problems:
+        raise found.problems[0]
 
 
 @app.function_name("notify_email")

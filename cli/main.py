@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -16,6 +17,8 @@ from cli.demo.command import demo
 from cli.download import download
 from cli.explain import explain
 from cli.generate import generate
+from cli.pool import doctor as pool_doctor
+from cli.pool import show as pool_show
 from cli.process import process
 from cli.replay import replay
 from cli.runs import runs
@@ -82,6 +85,12 @@ for _name, _function in (
 ):
     _webhooks.command(_name, cls=Command)(_function)
 app.add_typer(_webhooks, name="webhooks", rich_help_panel=_CARE)
+_pool = typer.Typer(
+    name="pool", cls=Group, help="The pool: how it stands, what is wrong with it.", no_args_is_help=True
+)
+for _name, _function in (("show", pool_show), ("doctor", pool_doctor)):
+    _pool.command(_name, cls=Command)(_function)
+app.add_typer(_pool, rich_help_panel=_CARE)
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001  # Typer calls it so
@@ -110,6 +119,8 @@ def main(
 
 def run() -> None:
     """The entry point: speaks any encoding, and lets SIGTERM and SIGHUP end a command as tidily as Ctrl-C does."""
+    # Log events are for operators of the function app: a command says what it has to say itself.
+    logging.getLogger().addHandler(logging.NullHandler())
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal's encoding cannot show must not end the command.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

@@ -13,15 +13,11 @@ RESIZE: dict[str, str] = {
     "formula's cap.",
     "AccountVMSeriesCoreQuotaReached": "The account's cores of this VM family are used up. Ask for more quota, or take "
     "a VM size of another family.",
-    "AccountSpotCoreQuotaReached": "The account's Spot cores are used up. Ask for more quota, or lower the formula's "
-    "cap.",
-    "AllocationFailed": "The region has no room for these VMs now. Batch goes on trying; another VM size or region may "
-    "have room.",
+    "AllocationFailed": "The nodes could not be allocated: most often the region has no room for this VM size now, or "
+    "a lock, a policy or a network rule forbids it. Read the message; take another VM size or region, or lift that.",
     "AllocationTimedOut": "The nodes were not allocated in time. Batch tries again with the next evaluation of the "
     "formula; lengthen the pool's resize timeout if it happens again.",
-    "UnsupportedSize": "The region does not offer this VM size. Take another.",
-    "UnavailableVmSize": "The region does not offer this VM size to this subscription now. Take another.",
-    "InsufficientPermission": "Batch may not use the pool's network, image or identity. Check their roles.",
+    "RemoveNodesFailed": "Batch could not take nodes out of the pool. It tries again with the next resize.",
     "ResizeStopped": "Somebody stopped the resize. The next evaluation of the formula begins another.",
 }
 """For `resizeErrors` of a pool."""

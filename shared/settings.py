@@ -60,6 +60,13 @@ SPECS = (
     Spec("POLL_SCHEDULE", "*/15 * * * * *", _text, "How often completed tasks are looked for (six-field NCRONTAB)."),
     Spec("LEDGER_DAYS", "90", _whole(1, 3650), "How many days the ledger remembers a run."),
     Spec("SWEEP_SCHEDULE", "0 */10 * * * *", _text, "How often the sweeper looks for what fell through (NCRONTAB)."),
+    Spec("POOL_DOCTOR_SCHEDULE", "0 */15 * * * *", _text, "How often the pool doctor looks after the pool (NCRONTAB)."),
+    Spec(
+        "POOL_DOCTOR_REPAIRS",
+        "none",
+        _one_of("none", "reboot", "remove"),
+        "What the pool doctor does to nodes that are ill: none (it only says so), reboot or remove.",
+    ),
     Spec("BATCH_POOL_ID", None, _pool_id, "Batch pool that tasks run in."),
     Spec("WORKER_IMAGE", None, _text, "Container image of the worker, best by digest."),
     Spec("WORKER_IDENTITY_CLIENT_ID", "", _text, "Client id of the pool's identity; tasks use it. Azure only."),
@@ -105,6 +112,8 @@ class Settings:
     poll_schedule: str
     ledger_days: int
     sweep_schedule: str
+    pool_doctor_schedule: str
+    pool_doctor_repairs: str
     batch_pool_id: str
     worker_image: str
     worker_identity_client_id: str

@@ -22,6 +22,10 @@ class PoolRecord(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     extra
         Properties that were given when it was created through the API; shown, not acted on.
+    conditions
+        What was put on nodes, by node id (see `conditions`).
+    removed
+        Numbers of nodes that were taken out of the pool and never come back.
     """
 
     definition: PoolDefinition
@@ -35,6 +39,19 @@ class PoolRecord(msgspec.Struct, frozen=True, kw_only=True):
     auto_scale_interval: str | None = None
     auto_scale_run: Json | None = None
     extra: Json = {}
+    conditions: dict[str, Json] = {}
+    removed: list[int] = []
+    resize_errors: list[Json] = []
+
+    def usable(self, node: str) -> bool:
+        """Tell whether tasks can run on a node."""
+        condition = self.conditions.get(node, {})
+        return condition.get("state", "idle") in ("idle", "running") and condition.get("schedulingState") != "disabled"
+
+    def numbers(self) -> list[int]:
+        """The numbers of the nodes that the pool shall have."""
+        gone = set(self.removed)
+        return [number for number in range(self.target + len(gone)) if number not in gone][: self.target]
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,7 +148,7 @@ class Pools:
 
     def node_ids(self, record: PoolRecord) -> list[str]:
         """The ids of the nodes that a pool shall have."""
-        return [node_id(record.definition.id, number) for number in range(record.target)]
+        return [node_id(record.definition.id, number) for number in record.numbers()]
 
     def leaving_ids(self, record: PoolRecord) -> list[str]:
         """The ids of nodes that a pool shall have no longer and that still finish tasks."""
@@ -158,7 +158,7 @@ class Pools:
     def nodes(self, record: PoolRecord) -> list[Node]:
         """The nodes that tasks can start on, with the slots in use."""
         slots = record.definition.task_slots_per_node
-        return [Node(name, slots, self.used(name)) for name in self.node_ids(record)]
+        return [Node(name, slots, self.used(name)) for name in self.node_ids(record) if record.usable(name)]
 
     def used(self, node: str) -> int:
         """How many slots of a node are in use."""

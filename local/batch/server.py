@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from local.batch.blobupload import BlobUploader
+from local.batch.conditions import Conditions
 from local.batch.config import Settings
 from local.batch.database import Database
 from local.batch.jobs import Jobs
@@ -41,6 +42,7 @@ class Batch:
     jobs: Jobs
     tasks: Tasks
     pools: Pools
+    conditions: Conditions
     scaling: Scaling
     runs: Runs
     layout: Layout
@@ -103,6 +105,7 @@ def assemble(settings: Settings, database: Database, endpoint: str, now: Clock =
         jobs=jobs,
         tasks=tasks,
         pools=pools,
+        conditions=Conditions(pools, runs, bell, now),
         scaling=scaling,
         runs=runs,
         layout=layout,

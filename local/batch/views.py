@@ -70,7 +70,8 @@ def pool_view(record: PoolRecord, batch: Batch) -> Json:
         "taskSlotsPerNode": definition.task_slots_per_node,
         "taskSchedulingPolicy": {"nodeFillType": record.fill_type},
     }
-    return shown | _scaling(record)
+    errors: Json = {"resizeErrors": record.resize_errors} if record.resize_errors else {}
+    return shown | errors | _scaling(record)
 
 
 def _scaling(record: PoolRecord) -> Json:
@@ -108,6 +109,7 @@ def _node_view(node: str, record: PoolRecord, batch: Batch, *, leaves: bool) -> 
         "runningTasksCount": len(running),
         "runningTaskSlotsCount": batch.pools.used(node),
         "isDedicated": True,
+        **record.conditions.get(node, {}),
     }
 
 

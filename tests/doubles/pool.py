@@ -18,6 +18,7 @@ class MemoryPool:
         self.rebooted: list[str] = []
         self.removed: list[str] = []
         self.fail_next: list[BatchJsonError] = []
+        self.fail_reboots: dict[str, BatchJsonError] = {}
 
     def add(self, *nodes: Node) -> None:
         """Put nodes into the pool."""
@@ -39,6 +40,8 @@ class MemoryPool:
 
     def reboot(self, node_id: str) -> None:
         self._maybe_fail()
+        if node_id in self.fail_reboots:
+            raise self.fail_reboots[node_id]
         if node_id in self.all_nodes:
             self.rebooted.append(node_id)
             self.all_nodes[node_id] = Node(node_id, NodeState.REBOOTING)

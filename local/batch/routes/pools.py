@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.batch.errors import BatchError
+from local.batch.conditions import PoolCondition
+from local.batch.errors import BatchError, invalid_property
 from local.batch.filters import NODE_COUNT_FIELDS, POOL_FIELDS, matches
 from local.batch.models import Model
 from local.batch.nodes import PoolRecord
@@ -28,12 +29,23 @@ from local.batch.web import (
     version_headers,
 )
 
+MOST_REMOVED = 100
+"""Nodes that one call removes: REST reference, "Pool - Remove Nodes"."""
+
 
 class AutoScale(Model, frozen=True, kw_only=True):
     """A formula, and how often it is evaluated."""
 
     auto_scale_formula: str | None = None
     auto_scale_evaluation_interval: str | None = None
+
+
+class NodeRemoval(Model, frozen=True, kw_only=True):
+    """Nodes that are to leave a pool, and what becomes of their tasks."""
+
+    node_list: list[str]
+    resize_timeout: str | None = None
+    node_deallocation_option: str | None = None
 
 
 def found_pool(request: Request) -> PoolRecord:
@@ -93,6 +105,22 @@ async def resize(request: Request) -> Response:
     return done(202, etag=record.etag, modified=record.modified)
 
 
+async def remove_nodes(request: Request) -> Response:
+    """Pool - Remove Nodes."""
+    wanted = to_model(await read_json(request), NodeRemoval)
+    if not 1 <= len(wanted.node_list) <= MOST_REMOVED:
+        raise invalid_property("nodeList", len(wanted.node_list), f"It has 1 to {MOST_REMOVED} nodes.")
+    option = wanted.node_deallocation_option or "requeue"
+    batch_of(request).conditions.remove(found_pool(request), wanted.node_list, option)
+    return done(202)
+
+
+async def put_condition(request: Request) -> Response:
+    """Let a pool have resize errors: of the local Batch only."""
+    batch_of(request).conditions.put_on_pool(found_pool(request), to_model(await read_json(request), PoolCondition))
+    return done(200)
+
+
 async def enable_auto_scale(request: Request) -> Response:
     """Pool - Enable Auto Scale."""
     wanted = to_model(await read_json(request), AutoScale)
@@ -128,6 +156,8 @@ ROUTES = [
     Route(_POOL, get, methods=["GET"]),
     Route(_POOL, delete, methods=["DELETE"]),
     Route(_POOL + "/resize", resize, methods=["POST"]),
+    Route(_POOL + "/removenodes", remove_nodes, methods=["POST"]),
+    Route("/local" + _POOL, put_condition, methods=["PUT"]),
     Route(_POOL + "/enableautoscale", enable_auto_scale, methods=["POST"]),
     Route(_POOL + "/disableautoscale", disable_auto_scale, methods=["POST"]),
     Route(_POOL + "/evaluateautoscale", evaluate_auto_scale, methods=["POST"]),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from azure.core.rest import HttpRequest
 
 from pipeline.pool import Node, NodeState, PoolGateway, PoolState
 from pipeline.pool_azure import AzurePool
 from shared.connections import Connection, read_connection
+from shared.runs import Failure
 from tests.doubles.pool import MemoryPool
 from tests.parts import batch
 
@@ -56,6 +59,62 @@ def test_nodes_are_listed_and_looked_up(pool: PoolGateway) -> None:
     assert pool.node("tvmps_nobody") is None
 
 
+def ail(pool: PoolGateway, **how: Any) -> str:
+    """Put the first node into a bad way; tells its id."""
+    [node, *_] = pool.nodes()
+    if isinstance(pool, MemoryPool):
+        pool.add(how["double"])
+    else:
+        assert isinstance(pool, AzurePool)
+        request = HttpRequest("PUT", f"/local/pools/local/nodes/{node.node_id}?api-version=x", json=how["real"])
+        pool._client.send_request(request).raise_for_status()
+    return node.node_id
+
+
+def test_what_is_wrong_with_a_node_is_told_and_a_reboot_heals_it(pool: PoolGateway) -> None:
+    """State, errors, the start task's failure and failures of recent tasks."""
+    failure = {"category": "UserError", "code": "FailureExitCode", "message": "it ended with 1"}
+    image = {"category": "UserError", "code": "ContainerInvalidImage", "message": "no such image"}
+    ended = {"retryCount": 0, "requeueCount": 0, "failureInfo": image}
+    ill = ail(
+        pool,
+        double=Node(
+            "node-1",
+            NodeState.START_TASK_FAILED,
+            schedulable=False,
+            errors=(Failure("DiskFull", "it is full"),),
+            start_failure=Failure("FailureExitCode", "it ended with 1"),
+            recent_failures=(Failure("ContainerInvalidImage", "no such image"),),
+        ),
+        real={
+            "state": "starttaskfailed",
+            "schedulingState": "disabled",
+            "errors": [{"code": "DiskFull", "message": "it is full"}],
+            "startTaskInfo": {"state": "completed", "startTime": "2026-01-01T00:00:00Z", "retryCount": 0,
+                              "failureInfo": failure},
+            "recentTasks": [{"taskState": "completed", "executionInfo": ended}],
+        },
+    )  # fmt: skip
+    node = pool.node(ill)
+    assert node
+    assert (node.state, node.schedulable) == (NodeState.START_TASK_FAILED, False)
+    assert node.errors == (Failure("DiskFull", "it is full"),)
+    assert node.start_failure == Failure("FailureExitCode", "it ended with 1")
+    assert node.recent_failures == (Failure("ContainerInvalidImage", "no such image"),)
+    pool.reboot(ill)
+    again = pool.node(ill)
+    assert again
+    assert again.state in (NodeState.REBOOTING, NodeState.STARTING, NodeState.IDLE)
+    assert again.errors == ()
+
+
+def test_nodes_that_are_gone_are_let_be(pool: PoolGateway) -> None:
+    """Somebody else was quicker."""
+    pool.reboot("tvmps_nobody")
+    pool.remove(["tvmps_nobody"])
+    assert len(pool.nodes()) == 1
+
+
 def test_pool_that_is_not_there_has_no_state_and_no_nodes(kind: str, request: pytest.FixtureRequest) -> None:
     """That is an answer, not an error."""
     pool: PoolGateway
@@ -67,3 +126,10 @@ def test_pool_that_is_not_there_has_no_state_and_no_nodes(kind: str, request: py
     assert pool.state() is None
     assert pool.nodes() == []
     assert pool.node("n") is None
+
+
+def test_node_is_removed(pool: PoolGateway) -> None:
+    """It is gone at once, or on its way out."""
+    [node] = pool.nodes()
+    pool.remove([node.node_id])
+    assert [left for left in pool.nodes() if left.state is not NodeState.LEAVING] == []
