@@ -34,7 +34,7 @@ def follow(ledger: Ledger, run_ids: Iterable[RunId], timeout: float) -> Iterator
     end = time.monotonic() + timeout
     while waiting:
         for run_id in list(waiting):
-            run = _find(ledger, run_id)
+            run = known_run(ledger, run_id)
             if run and waiting[run_id] != run.state.value:
                 waiting[run_id] = run.state.value
                 yield run
@@ -50,8 +50,9 @@ def follow(ledger: Ledger, run_ids: Iterable[RunId], timeout: float) -> Iterator
             time.sleep(_SECONDS_BETWEEN)
 
 
-def _find(ledger: Ledger, run_id: RunId) -> Run | None:
+def known_run(ledger: Ledger, run_id: RunId) -> Run | None:
+    """The run; None when the event of its upload has not come yet."""
     try:
         return ledger.get(run_id)
     except RunNotFound:
-        return None  # the event of the upload has not come yet
+        return None

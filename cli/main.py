@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from cli import webhooks
+from cli.canary import canary
 from cli.demo.command import demo
 from cli.download import download
 from cli.explain import explain
@@ -73,6 +74,7 @@ for _function, _panel in (
     (explain, _CARE),
     (replay, _CARE),
     (sweep, _CARE),
+    (canary, _CARE),
 ):
     app.command(cls=Command, rich_help_panel=_panel)(_function)
 
