@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn, Protocol
 
 from worker.limits import DEEPEST
@@ -81,6 +81,7 @@ class Reader:
         self.position = 1 if text.startswith("\ufeff") else 0
         self.max_record_bytes = max_record_bytes
         self.records = records
+        self._outside: _Outside | None = None
 
     def file(self) -> Header:
         self._blank()
@@ -88,33 +89,36 @@ class Reader:
             if self._at("["):
                 self._transactions(DEEPEST)
                 header = Header()
-            elif self._at("{"):
-                header = self._object_or_lines()
             else:
-                self._value(DEEPEST)
-                self._expect_end()
-                raise _no_transactions()
+                header = self._object_or_lines()
             self._expect_end()
         except Fault as fault:
+            self._count_outside(fault.position)
             raise self._rejected(fault) from None
         return header
 
     def _object_or_lines(self) -> Header:
         begin = self.position
-        members = self._members()
-        end = self.position
+        self._outside = _Outside(begin, self._offset(begin))
+        members = self._members() if self._at("{") else self._value(DEEPEST)
+        if not isinstance(members, dict):
+            raise self._after_all(_no_transactions())
         if "transactions" in members:
             if members["transactions"] is not _TAKEN:
                 raise self._after_all(_no_transactions())
+            self._leave_outside()
             return _header(members)
+        self._leave_outside()
+        one_line = "\n" not in self.text[begin : self.position] and self._blank_to_line_end()
         self._blank()
         if self._ended() and "transaction_id" not in members:
             raise _no_transactions()
-        self._bound(begin, end)
         self.records.begin()
         self.records.add(members)
         if not self._ended():
-            self._further_lines(begin, end)
+            if not one_line:
+                raise Fault("malformed_json", self.position, "the end of the file")
+            self._further_lines()
         return Header()
 
     def _members(self) -> dict[str, object]:
@@ -139,10 +143,13 @@ class Reader:
         self.position += 1
         self._blank()
         if key == "transactions" and self._at("["):
+            outside = self._leave_outside()
             self._transactions(DEEPEST - 1)
             members[key] = _TAKEN
+            self._outside = replace(outside, counted_to=self.position) if outside else None
         else:
             members[key] = self._value(DEEPEST - 1)
+            self._count_outside(self.position)
 
     def _transactions(self, levels: int) -> None:
         """Read an array of transactions, which is one of `levels` levels."""
@@ -155,16 +162,13 @@ class Reader:
                 self._record(levels - 1)
         self.position += 1
 
-    def _further_lines(self, begin: int, end: int) -> None:
+    def _further_lines(self) -> None:
         """Read the lines of NDJSON after the first: one value a line, blank lines in between."""
-        if "\n" in self.text[begin:end] or "\n" not in self.text[end : self.position]:
-            raise Fault("malformed_json", self.position, "the end of the file")
         while not self._ended():
             self._record(DEEPEST, BLANK_IN_LINE)
-            end = self._blank_in_line()
+            if not self._blank_to_line_end() and not self._ended():
+                raise Fault("malformed_json", self.position, "the end of the line")
             self._blank()
-            if not self._ended() and self.text[end] != "\n":
-                raise Fault("malformed_json", end, "the end of the line")
 
     def _record(self, levels: int, blank: re.Pattern[str] = ANY_BLANK) -> None:
         begin = self.position
@@ -209,9 +213,10 @@ class Reader:
     def _blank(self) -> None:
         self.position = ANY_BLANK.match(self.text, self.position).end()  # type: ignore[union-attr]  # matches nothing, too
 
-    def _blank_in_line(self) -> int:
-        """The position after the blanks that follow on the same line."""
-        return BLANK_IN_LINE.match(self.text, self.position).end()  # type: ignore[union-attr]  # matches nothing, too
+    def _blank_to_line_end(self) -> bool:
+        """Move behind the blanks that follow on the same line; tell whether the line ends there."""
+        self.position = BLANK_IN_LINE.match(self.text, self.position).end()  # type: ignore[union-attr]  # as above
+        return self._at("\n")
 
     def _at(self, character: str) -> bool:
         return self.text.startswith(character, self.position)
@@ -226,6 +231,7 @@ class Reader:
 
     def _after_all(self, rejected: Rejected) -> Rejected:
         """A fault of the text that is still to come goes before one of its meaning."""
+        self._leave_outside()
         self._expect_end()
         return rejected
 
@@ -233,6 +239,23 @@ class Reader:
         if self._bytes(begin, end) > self.max_record_bytes:
             message = f"A transaction is larger than {self.max_record_bytes} bytes."
             raise Rejected("record_too_large", message, self._offset(begin))
+
+    def _leave_outside(self) -> _Outside | None:
+        """Count what stands outside of the transactions up to here, and count no further."""
+        self._count_outside(self.position)
+        outside, self._outside = self._outside, None
+        return outside
+
+    def _count_outside(self, end: int) -> None:
+        """Hold what stands outside of the transactions against the limit: it is kept whole, as a transaction is."""
+        outside = self._outside
+        if outside is None:
+            return
+        size = outside.size + self._bytes(outside.counted_to, end)
+        if size > self.max_record_bytes:
+            message = f"What stands outside of the transactions is larger than {self.max_record_bytes} bytes."
+            raise Rejected("record_too_large", message, outside.offset)
+        self._outside = replace(outside, counted_to=end, size=size)
 
     def _bytes(self, begin: int, end: int) -> int:
         return end - begin if self.text.isascii() else len(self.text[begin:end].encode())
@@ -249,6 +272,15 @@ class Reader:
             message = f"The JSON ends too early, after {offset} bytes: was the upload cut off?"
             return Rejected("malformed_json", message, offset)
         return Rejected("malformed_json", f"The JSON is wrong at byte {offset}: expected is {fault.expected}.", offset)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outside:
+    """What was counted so far of the text outside of the transactions; `offset` is the byte at which that begins."""
+
+    counted_to: int
+    offset: int
+    size: int = 0
 
 
 class _Taken:

@@ -1,8 +1,8 @@
 """The way through a file: the plain engine's reader of JSON, on a window that moves over the text.
 
 It decides about the file's shape and names every fault, as the plain engine does. Where transactions begin it lets the
-`lane` take as many as it can prove; the rest it reads one by one. Memory: the window, which grows to the largest value
-outside of the transactions, or to the largest transaction that the limits allow.
+`lane` take as many as it can prove; the rest it reads one by one. Memory: the window, which grows to the largest
+transaction that the limits allow, or as far to hold what stands outside of the transactions.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ PATIENCE = 16
 _MOST_PATIENCE = 1 << 14
 _NEAR_THE_END = 16
 _OF_THE_BYTES = frozenset({"bad_gzip", "too_large"})
-_BOM_AND_BLANKS = "\ufeff \t\r\n"
 
 
 class Counted(Records, Protocol):
@@ -89,9 +88,12 @@ class StreamReader(Reader):
         super().__init__("", max_record_bytes, records)
 
     def file(self) -> Header:
-        if self._is_empty():
-            raise empty_file()
+        while not self.text and self._grow():
+            continue  # a BOM may come in parts
         self.position = 1 if self.text.startswith("\ufeff") else 0
+        self._blank()
+        if self._ended():
+            raise empty_file()
         header = super().file()
         self._counted.settle()
         return header
@@ -106,12 +108,6 @@ class StreamReader(Reader):
         """
         self._stream.put_back(self._undecoded)
         self._stream.read_out(in_utf8=in_utf8)
-
-    def _is_empty(self) -> bool:
-        while self._grow():
-            if self.text.strip(_BOM_AND_BLANKS):
-                return False
-        return not self.text.removeprefix("\ufeff").strip(" \t\r\n")
 
     def _grow(self) -> bool:
         """Show more of the text; False at its end."""
@@ -153,20 +149,32 @@ class StreamReader(Reader):
         super()._refuse(levels, blank)
 
     def _shows_enough(self) -> bool:
-        """True when the transaction at hand is too large already, however it goes on."""
-        begin = self._record_begin
-        return begin is not None and self._bytes(begin, len(self.text)) > self.max_record_bytes
+        """True when the transaction at hand, or what stands outside, is too large already, however it goes on."""
+        if self._record_begin is not None:
+            return self._bytes(self._record_begin, len(self.text)) > self.max_record_bytes
+        outside = self._outside
+        if outside is None:
+            return False
+        return outside.size + self._bytes(outside.counted_to, len(self.text)) > self.max_record_bytes
 
     def _blank(self) -> None:
         super()._blank()
-        while self.position == len(self.text) and self._grow():
+        while self._ended() and self._grow_behind_blanks():
             super()._blank()
 
-    def _blank_in_line(self) -> int:
-        end = super()._blank_in_line()
-        while end == len(self.text) and self._grow():
-            end = super()._blank_in_line()
-        return end
+    def _blank_to_line_end(self) -> bool:
+        ends = super()._blank_to_line_end()
+        while self._ended() and self._grow_behind_blanks():
+            ends = super()._blank_to_line_end()
+        return ends
+
+    def _grow_behind_blanks(self) -> bool:
+        """Show more of the text; blanks between transactions are let go, however many."""
+        if self._shows_enough():
+            raise Fault("malformed_json", self.position)
+        if self._outside is None:
+            self._forget()
+        return self._grow()
 
     def _offset(self, position: int) -> int:
         return self._begin + self._bytes(0, position)
@@ -175,9 +183,9 @@ class StreamReader(Reader):
         self._in_lines, self._patience, self._left = False, 0, 0
         super()._transactions(levels)
 
-    def _further_lines(self, begin: int, end: int) -> None:
+    def _further_lines(self) -> None:
         self._in_lines, self._patience, self._left = True, 0, 0
-        super()._further_lines(begin, end)
+        super()._further_lines()
 
     def _record(self, levels: int, blank: re.Pattern[str] = ANY_BLANK) -> None:
         self._forget()

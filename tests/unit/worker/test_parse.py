@@ -232,9 +232,33 @@ def test_record_is_measured_in_bytes() -> None:
     assert rejection(f'["é", "{"€" * 333}"]') == ("record_too_large", 7)
 
 
-def test_value_outside_of_the_transactions_has_no_limit_of_its_own() -> None:
-    """Only transactions are records."""
-    assert read(json.dumps({"note": "x" * 2 * LIMIT, "transactions": [True]}))[0] == [True]
+def test_what_stands_outside_of_the_transactions_counts_together_as_one_record() -> None:
+    """Before and behind them, blanks too; the transactions do not count. The offset is the object's begin."""
+    before, between, behind = '{"note": "' + "é" * 200 + '", "transactions":', ', "transactions": ', ',"more": 1'
+    room = " " * (LIMIT - len((before + between + behind + "}").encode()))
+    many = "[" + "1," * LIMIT + "true]"
+    fits = f" {before}{many}{between}[true]{room}{behind}}}"
+    assert read(fits)[0] == [True]
+    assert rejection(fits.replace(behind, " " + behind)) == ("record_too_large", 1)
+    assert rejection(fits[:-1] + "]") == ("malformed_json", len(fits.encode()) - 1)
+    assert rejection(fits[:-1] + "  ]") == ("record_too_large", 1)
+
+
+@pytest.mark.parametrize(
+    "begin", ['"', '{"a": "', '{"', '{"a": ["', "{", '{"a"', '{"a": 1', '{"transactions": null', "1"]
+)
+def test_text_without_an_end_is_too_large_wherever_it_stands(begin: str) -> None:
+    """One endless line is not kept: letters or blanks, in a key, a value, or between them."""
+    filler = "1" if begin == "1" else "x" if begin.endswith('"') and begin != '{"a"' else " "
+    assert rejection("\n" + begin + filler * 2 * LIMIT) == ("record_too_large", 1)
+
+
+def test_blanks_between_transactions_have_no_limit() -> None:
+    """Nor before the first, nor behind the last."""
+    blanks = " \n" * LIMIT
+    assert read(f"{blanks}[{blanks}1{blanks},{blanks}2{blanks}]{blanks}")[0] == read("[1, 2]")[0]
+    lines = f'{blanks}{{"transaction_id": 1}}{blanks}2{blanks}'
+    assert read(lines)[0] == read('{"transaction_id": 1}\n2')[0]
 
 
 def test_first_line_is_a_record_too() -> None:
