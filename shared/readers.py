@@ -64,6 +64,20 @@ def pool_id(raw: str) -> str:
     return raw
 
 
+def currency(raw: str) -> str:
+    """Read a currency's code (ISO 4217)."""
+    if not re.fullmatch(r"[A-Z]{3}", raw):
+        raise ValueError("the code of a currency, such as USD or EUR")
+    return raw
+
+
+def region(raw: str) -> str:
+    """Read a region of Azure, in its short form; none is one, too."""
+    if not re.fullmatch(r"[a-z0-9]{0,40}", raw):
+        raise ValueError("a region in its short form, such as westeurope, or empty")
+    return raw
+
+
 def address(raw: str) -> str:
     """Read a web address; none is one, too."""
     if raw and not raw.startswith(("https://", "http://")):

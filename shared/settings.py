@@ -14,14 +14,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 from shared.connections import Connection, read_connection, runs_in_azure
 from shared.errors import SettingsError
 from shared.readers import address as _address
 from shared.readers import amount as _amount
 from shared.readers import container as _container
+from shared.readers import currency as _currency
 from shared.readers import one_of as _one_of
 from shared.readers import pool_id as _pool_id
+from shared.readers import region as _region
 from shared.readers import text as _text
 from shared.readers import whole as _whole
 from shared.readers import words as _words
@@ -75,6 +78,19 @@ SPECS = (
     Spec("TASK_TIMEOUT_MINUTES", "120", _whole(1, 7 * 24 * 60), "Wall-clock limit of a task."),
     Spec("TASK_WAIT_HOURS", "24", _whole(1, 4000), "How long a task may wait for a node before its run is lost."),
     Spec("TASK_SLOTS", "1", _whole(1, 256), "Slots of a node that a task takes."),
+    Spec(
+        "AZURE_REGION", "", _region, "Region whose prices count, such as westeurope. Empty: that of the Batch account."
+    ),
+    Spec(
+        "PRICE_SOURCE",
+        "auto",
+        _one_of("auto", "retail", "table"),
+        "Prices of machines: the Azure Retail Prices API, the bundled table, or auto: the API, on a laptop the table.",
+    ),
+    Spec("PRICE_CURRENCY", "USD", _currency, "Currency of prices; the bundled table has USD only."),
+    Spec(
+        "PRICE_API", "https://prices.azure.com/api/retail/prices", _address, "Address of the Azure Retail Prices API."
+    ),
     Spec("EVENTS_TOPIC", "run-events", _text, "Service Bus topic that gets one event per settled run."),
     Spec("EMAIL_SUBSCRIPTION", "email", _text, "Subscription that the e-mail notification reads."),
     Spec("WEBHOOK_SUBSCRIPTION", "webhook", _text, "Subscription that the webhook notification reads."),
@@ -122,6 +138,10 @@ class Settings:
     task_timeout_minutes: int
     task_wait_hours: int
     task_slots: int
+    azure_region: str
+    price_source: str
+    price_currency: str
+    price_api: str
     events_topic: str
     email_subscription: str
     webhook_subscription: str
@@ -186,6 +206,19 @@ class Settings:
     def on_laptop(self) -> bool:
         """True when storage is an emulator on this machine: then private webhook targets are allowed."""
         return not self.in_azure and self.connection("STORAGE").on_this_machine
+
+    @property
+    def region(self) -> str:
+        """The region whose prices count: the one given, else that in the Batch account's address; "" when unknown."""
+        batch = self.connections.get("BATCH")
+        host = urlsplit(batch.get("accountEndpoint")).hostname or "" if batch else ""
+        found = re.fullmatch(r"[^.]+\.([a-z0-9]+)\.batch\.azure\.com", host)
+        return self.azure_region or (found[1] if found else "")
+
+    @property
+    def asks_for_prices(self) -> bool:
+        """True when the Azure Retail Prices API may be called; a laptop does so only when it is told to."""
+        return self.price_source == "retail" or (self.price_source == "auto" and not self.on_laptop)
 
     @property
     def task_timeout(self) -> timedelta:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from pipeline.services import Gateways, Services
+from shared.cost import Price, Priority
 from shared.events import encode_event, event_of
 from shared.outcome import AnomalyDigest, Counts, Outcome
 from shared.runs import Run, RunState, Upload, claim
@@ -48,6 +49,19 @@ def an_upload(name: str = "orders/a.json", etag: str = "0x1", at: datetime = NOO
 def a_claimed_run(name: str = "orders/a.json", at: datetime = NOON) -> Run:
     """A run that was just claimed."""
     return claim(an_upload(name, at=at), at)
+
+
+def a_price(per_hour: str = "0.115", priority: Priority = Priority.DEDICATED) -> Price:
+    """What a machine costs."""
+    return Price(
+        per_hour=per_hour,
+        currency="USD",
+        vm_size="Standard_D2s_v5",
+        region="westeurope",
+        priority=priority,
+        date=NOON.date(),
+        source="table",
+    )
 
 
 def an_outcome(run: Run, *, rejected: bool = False) -> Outcome:
