@@ -16,7 +16,8 @@ from cli.find import find_run
 from cli.output import state_text
 from cli.steps import steps_table
 from cli.table import SHORT_ID
-from cli.text import counted, grouped, money, shown, size
+from cli.text import counted, duration, grouped, money, rough, shown, size
+from shared.cost import CostEstimate
 from shared.documents import RunDocument, run_document
 from shared.runs import Run
 
@@ -64,7 +65,20 @@ def _facts(run: Run, document: RunDocument) -> Table:
         table.add_row("exit code", str(document.exit_code))
     if document.seconds is not None and document.peak_memory_bytes is not None:
         table.add_row("worker", f"{document.seconds:.2f} s, at most {size(document.peak_memory_bytes)} of memory")
+    if document.cost_estimate:
+        table.add_row("cost", Text(_cost(document.cost_estimate)))
     return table
+
+
+def _cost(cost: CostEstimate) -> str:
+    """The estimate, and what it follows from: a reader can compute it again."""
+    share = f"{cost.slots} of {counted(cost.slots_per_node, 'slot')}"
+    machine = f"{shown(cost.vm_size)} ({cost.priority.value}, {shown(cost.region)})"
+    price = f"{cost.price_per_hour} {shown(cost.currency)} an hour on {cost.price_date}"
+    return (
+        f"about {rough(cost.amount, cost.currency)}, an estimate:\n"
+        f"{duration(cost.milliseconds / 1000)} on {share} of a {machine} at {price}"
+    )
 
 
 def _figures(document: RunDocument) -> Table:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.output import state_text
-from cli.text import ago, grouped, money, shorten, shown
+from cli.text import ago, grouped, money, rough, shorten, shown
 from shared.runs import Run, RunState
 
 SHORT_ID = 8
@@ -45,11 +45,16 @@ def _seconds(run: Run, _now: datetime) -> Text:
     return Text(f"{run.outcome.seconds:.2f}" if run.outcome else "")
 
 
+def _cost(run: Run, _now: datetime) -> Text:
+    return Text(rough(run.cost.amount, run.cost.currency) if run.cost else "")
+
+
 _COLUMNS = (
     _Column("State", lambda run, _now: state_text(run.state)),
     _Column("Transactions", _transactions, from_width=94, figures=True),
     _Column("Revenue", _revenue, from_width=70, figures=True),
     _Column("Seconds", _seconds, from_width=94, figures=True),
+    _Column("Cost about", _cost, from_width=112, figures=True),
     _Column("Uploaded", lambda run, now: Text(ago(run.upload.uploaded_at, now)), from_width=50),
     _Column("Run", lambda run, _now: Text(run.attempt_id[:SHORT_ID], style="dim")),
 )

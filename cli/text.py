@@ -10,10 +10,10 @@ from decimal import Decimal
 
 from rich.cells import cell_len
 
-from pipeline.notification.wording import counted, duration, grouped, size
+from pipeline.notification.wording import counted, duration, grouped, rough, size
 from pipeline.notification.wording import printable as shown
 
-__all__ = ["ago", "counted", "duration", "grouped", "money", "shorten", "shown", "size"]
+__all__ = ["ago", "counted", "duration", "grouped", "money", "rough", "shorten", "shown", "size"]
 
 _LONG_AGO = 30 * 86_400
 _SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))

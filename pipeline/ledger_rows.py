@@ -10,6 +10,7 @@ from typing import Any
 
 from azure.data.tables import EdmType, EntityProperty
 
+from shared.cost import decode_estimate, encode_estimate
 from shared.outcome import decode_outcome, encode_outcome
 from shared.runs import Failure, Run, RunId, RunState, TaskKey, Upload
 
@@ -44,6 +45,7 @@ def row_of(run: Run) -> dict[str, Any]:
         "task_id": run.task.task_id if run.task else None,
         "failure_code": run.failure.code if run.failure else None,
         "failure_message": run.failure.message if run.failure else None,
+        "cost": encode_estimate(run.cost).decode() if run.cost else None,
         "outcome": encode_outcome(run.outcome).decode() if run.outcome else None,
         "webhooks": json.dumps({name: _text(at) for name, at in run.webhooks.items()}) if run.webhooks else None,
     }
@@ -72,6 +74,7 @@ def run_from(row: Mapping[str, Any], version: str) -> Run:
         failure=Failure(row["failure_code"], row["failure_message"]) if "failure_code" in row else None,
         outcome=decode_outcome(row["outcome"].encode()) if "outcome" in row else None,
         webhooks={name: datetime.fromisoformat(at) for name, at in json.loads(row.get("webhooks", "{}")).items()},
+        cost=decode_estimate(row["cost"]) if "cost" in row else None,
         version=version,
         **times,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from enum import StrEnum
 
+from pipeline.estimates import with_estimate
 from pipeline.ledger import change_run
 from pipeline.services import Services
 from pipeline.settlement import recorded_outcome, settle, settle_as_lost
@@ -69,7 +70,7 @@ def _without_task(services: Services, run: Run) -> Finding:
 
         def decide(found: Run) -> Run | None:
             same = found.attempt == run.attempt and found.state is RunState.SUBMITTED
-            return found.decided(outcome, services.clock()) if same else None
+            return with_estimate(services, found.decided(outcome, services.clock())) if same else None
 
         change_run(services.ledger, run.run_id, decide)
         return Finding.SETTLED

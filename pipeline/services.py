@@ -13,6 +13,7 @@ from pipeline.blobs import AzureBlobStore, BlobStore
 from pipeline.bus import AzureServiceBus, EventBus
 from pipeline.ledger import Ledger
 from pipeline.ledger_table import TableLedger
+from pipeline.machines import Machines
 from pipeline.notification.deliveries import DeliveryBook
 from pipeline.notification.deliveries_table import TableDeliveries
 from pipeline.notification.hook import Caller, Hook
@@ -22,9 +23,17 @@ from pipeline.notification.webhook import WebhookSender
 from pipeline.poison import AzurePoisonQueue, PoisonQueue
 from pipeline.pool import PoolGateway
 from pipeline.pool_azure import AzurePool
+from pipeline.price_api import RetailPrices
+from pipeline.price_table import TablePrices
+from pipeline.prices import DailyPrices, PriceList
 from shared.clock import Clock, utcnow
 from shared.settings import Settings
 from shared.webhooks import WebhookEndpoint
+
+
+def retail_prices(settings: Settings, clock: Clock) -> PriceList | None:
+    """The list of prices to ask over the network; None when the settings do not let us."""
+    return RetailPrices(settings.price_api, settings.price_currency, clock) if settings.asks_for_prices else None
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,7 @@ class Gateways:
     mailer: Callable[[Settings], Mailer | None] = mailer_of
     deliveries: Callable[[Settings], DeliveryBook] = lambda s: TableDeliveries(s.connection("STORAGE"), s.ledger_table)
     caller: Callable[[Settings, WebhookEndpoint], Caller] = lambda s, endpoint: WebhookSender.of(endpoint, s)
+    prices: Callable[[Settings, Clock], PriceList | None] = retail_prices
 
 
 class Services:
@@ -104,3 +114,14 @@ class Services:
             caller = self._gateways.caller(self.settings, endpoint)
             self._hooks[endpoint.name] = Hook(endpoint.name, caller, self.deliveries, self.clock)
         return self._hooks[endpoint.name]
+
+    @cached_property
+    def prices(self) -> PriceList:
+        """What machines cost."""
+        online = self._gateways.prices(self.settings, self.clock)
+        return DailyPrices(online, TablePrices(self.settings.price_currency), self.ledger, self.clock)
+
+    @cached_property
+    def machines(self) -> Machines:
+        """What the nodes of the pool are."""
+        return Machines(self.pool, self.clock)

@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 
 from pipeline.batch import CompletedTask
+from pipeline.estimates import with_estimate
 from pipeline.ledger import change_run
 from pipeline.services import Services
 from shared.errors import BlobGone, InvalidDocument, RequestRefused, RunNotFound
@@ -70,10 +71,12 @@ def _after(services: Services, run: Run, task: CompletedTask, attempt: int) -> R
     try:
         outcome = recorded_outcome(services, run)
     except (InvalidDocument, RequestRefused) as problem:
-        return run.ended_without_outcome(RunState.FAILED, Failure("BadOutcome", str(problem)), now)
+        return with_estimate(
+            services, run.ended_without_outcome(RunState.FAILED, Failure("BadOutcome", str(problem)), now)
+        )
     if outcome is None:
-        return run.ended_without_outcome(RunState.FAILED, _why(task), now)
-    return run.decided(outcome, now)
+        return with_estimate(services, run.ended_without_outcome(RunState.FAILED, _why(task), now))
+    return with_estimate(services, run.decided(outcome, now))
 
 
 def recorded_outcome(services: Services, run: Run) -> Outcome | None:

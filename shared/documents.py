@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 
 from shared.clock import to_iso
+from shared.cost import CostEstimate
 from shared.events import BlobRef, Place
 from shared.locations import prefix_of, report_name
 from shared.outcome import AnomalyDigest, Counts
@@ -39,6 +40,7 @@ class AttemptDocument(msgspec.Struct, frozen=True, kw_only=True):
     job_id: str | None
     code: str | None
     message: str | None
+    cost_estimate: CostEstimate | None
 
 
 class RunDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +67,7 @@ class RunDocument(msgspec.Struct, frozen=True, kw_only=True):
     node_id: str | None
     exit_code: int | None
     webhooks: dict[str, str]
+    cost_estimate: CostEstimate | None
     earlier_attempts: list[AttemptDocument] = []
 
 
@@ -78,6 +81,7 @@ def attempt_document(run: Run) -> AttemptDocument:
         job_id=run.task.job_id if run.task else None,
         code=run.failure.code if run.failure else None,
         message=run.failure.message if run.failure else None,
+        cost_estimate=run.cost,
     )
 
 
@@ -107,6 +111,7 @@ def run_document(run: Run, settings: Settings, earlier: Sequence[Run] = ()) -> R
         node_id=run.node_id,
         exit_code=run.exit_code,
         webhooks={name: to_iso(at) for name, at in run.webhooks.items()},
+        cost_estimate=run.cost,
         earlier_attempts=[attempt_document(attempt) for attempt in earlier],
     )
 

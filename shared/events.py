@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from shared.clock import to_iso
+from shared.cost import CostEstimate
 from shared.errors import InvalidDocument
 from shared.locations import prefix_of, report_name
 from shared.outcome import AnomalyDigest, Counts
@@ -66,7 +67,7 @@ class RunData(msgspec.Struct, frozen=True, kw_only=True):
     code: str | None = None
     message: str | None = None
     offset: int | None = None
-    cost_estimate: dict[str, Any] | None = None
+    cost_estimate: CostEstimate | None = None
 
 
 class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +126,7 @@ def _data_of(run: Run, output_container: str, logs_container: str) -> RunData:
         code=failure.code if failure else None,
         message=failure.message[:_MAX_TEXT] if failure else None,
         offset=outcome.offset if outcome else None,
+        cost_estimate=run.cost,
     )
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType, Self
 
+from shared.cost import CostEstimate
 from shared.errors import IllegalMove
 from shared.outcome import Outcome
 
@@ -160,6 +161,7 @@ class Run:
     exit_code: int | None = None
     outcome: Outcome | None = None
     failure: Failure | None = None
+    cost: CostEstimate | None = None
     version: str | None = field(default=None, compare=False)
     """The ledger's own ETag of the row this was read from; None when it was never stored."""
 

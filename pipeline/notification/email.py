@@ -11,7 +11,8 @@ from pipeline.notification.advice import advise
 from pipeline.notification.body import Account, to_html, to_text
 from pipeline.notification.delivery import Delivery
 from pipeline.notification.mail import Mail, Mailer
-from pipeline.notification.wording import counted, duration, grouped, plain_ascii, printable, size
+from pipeline.notification.wording import counted, duration, grouped, plain_ascii, printable, rough, size
+from shared.cost import CostEstimate
 from shared.errors import InvalidDocument
 from shared.events import CloudEvent, Place, RunData, decode_event
 from shared.outcome import AnomalyDigest
@@ -131,6 +132,8 @@ def _facts(data: RunData) -> Iterator[tuple[str, str]]:
     if data.state == "succeeded":
         yield from _figures(data)
     yield "Duration", _duration(data)
+    if data.cost_estimate:
+        yield "Cost", _cost(data.cost_estimate)
     if data.report:
         yield "Report", _where(data.report)
     yield "Logs", _where(data.logs)
@@ -171,6 +174,11 @@ def _duration(data: RunData) -> str:
     elif times.started_at and times.ended_at:
         parts.append(f"{duration(_between(times.started_at, times.ended_at))} of it on the node")
     return ", ".join(parts) or "not known"
+
+
+def _cost(cost: CostEstimate) -> str:
+    how = f"{cost.slots} of {counted(cost.slots_per_node, 'slot')} of a {cost.priority.value} {cost.vm_size}"
+    return f"about {rough(cost.amount, cost.currency)} ({duration(cost.milliseconds / 1000)} on {how}; an estimate)"
 
 
 def _between(start: str, end: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from decimal import Decimal
 
 ELLIPSIS = "..."
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
@@ -43,6 +44,16 @@ def grouped(number: int | str) -> str:
     head = len(whole) % 3
     groups = ([whole[:head]] if head else []) + [whole[at : at + 3] for at in range(head, len(whole), 3)]
     return sign + " ".join(groups) + rest
+
+
+def rough(amount: str | Decimal, currency: str) -> str:
+    """Write an estimated amount: to the cent, and less than a unit with two digits that count: ``0.000032 USD``.
+
+    Rounded half to even; the exact figure stands in the event and in the ledger.
+    """
+    value = Decimal(amount)
+    places = 2 if abs(value) >= 1 or not value else max(2, 1 - value.adjusted())
+    return f"{grouped(f'{value:.{places}f}')} {printable(currency)}"
 
 
 def counted(number: int, thing: str) -> str:

@@ -13,7 +13,7 @@ class MemoryPool:
     """Keeps nodes in a dict; a rebooted one says so, a removed one is gone."""
 
     def __init__(self, pool_id: str = "local", slots: int = 4) -> None:
-        self.found: PoolState | None = PoolState(pool_id, slots=slots)
+        self.found: PoolState | None = PoolState(pool_id, slots=slots, vm_size="standard_d2s_v5")
         self.all_nodes: dict[str, Node] = {}
         self.rebooted: list[str] = []
         self.removed: list[str] = []
@@ -28,8 +28,9 @@ class MemoryPool:
         self._maybe_fail()
         if self.found is None:
             return None
-        count = len(self.all_nodes)
-        return replace(self.found, dedicated=count, target_dedicated=self.found.target_dedicated or count)
+        spot = sum(node.spot for node in self.all_nodes.values())
+        count = len(self.all_nodes) - spot
+        return replace(self.found, dedicated=count, spot=spot, target_dedicated=self.found.target_dedicated or count)
 
     def nodes(self) -> list[Node]:
         self._maybe_fail()

@@ -12,10 +12,11 @@ import pytest
 
 from pipeline.ledger import Ledger, RunFilter, change_run
 from pipeline.ledger_table import TableLedger
+from shared.cost import estimate
 from shared.errors import InvalidDocument, LedgerConflict, RunExists, RunNotFound
 from shared.runs import Failure, Run, RunId, RunState, TaskKey
 from tests.doubles.ledger import MemoryLedger
-from tests.unit.builders import HOSTILE_NAME, NOON, a_claimed_run, an_outcome
+from tests.unit.builders import HOSTILE_NAME, NOON, a_claimed_run, a_price, an_outcome
 
 NAMES = [HOSTILE_NAME, "a.json", "字" * 340 + ".json", "x/../y?#%2F.json", "'; drop table--.json"]
 
@@ -43,7 +44,8 @@ def test_full_run_reads_back_as_it_was(ledger: Ledger) -> None:
     stored = ledger.claim(run)
     decided = stored.submitted(TaskKey("job", run.run_id), NOON).decided(an_outcome(run, rejected=True), NOON)
     times: dict[str, Any] = {name: NOON + timedelta(microseconds=1) for name in _times()}
-    full = replace(decided, node_id="node-1", exit_code=0, **times)
+    cost = estimate(a_price(), milliseconds=1234, slots=1, slots_per_node=2)
+    full = replace(decided, node_id="node-1", exit_code=0, cost=cost, **times)
     ledger.save(full, stored)
     assert ledger.get(run.run_id) == full
 

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from pipeline.notification.hook import Caller
 from pipeline.services import Gateways, Services
+from shared.cost import estimate
 from shared.locations import prefix_of
 from shared.outcome import AnomalyDigest, Counts, Outcome, encode_outcome
 from shared.runs import Failure, Run, RunState, TaskKey, Upload, claim
@@ -29,6 +30,7 @@ from tests.doubles.ledger import MemoryLedger
 from tests.doubles.poison import MemoryPoisonQueue
 from tests.doubles.pool import MemoryPool
 from tests.doubles.receivers import Receivers
+from tests.unit.builders import a_price
 
 NOW = datetime(2025, 6, 1, 12, 0, tzinfo=UTC)
 VALUES: dict[str, str] = json.loads(
@@ -133,7 +135,8 @@ def steps_to(upload: Upload, state: RunState) -> list[Run]:
 
 
 def _settled(run: Run, state: RunState, at: datetime) -> Run:
-    run = replace(run, started_at=at - timedelta(seconds=3), ended_at=at - timedelta(seconds=1), exit_code=0)
+    cost = estimate(a_price(), milliseconds=2000, slots=1, slots_per_node=2)
+    run = replace(run, started_at=at - timedelta(seconds=3), ended_at=at - timedelta(seconds=1), exit_code=0, cost=cost)
     match state:
         case RunState.SUCCEEDED:
             return run.decided(good_outcome(run), at)

@@ -195,3 +195,13 @@ def test_watching_off_a_terminal_tells_each_change_once(cloud: Cloud, monkeypatc
 
 def interrupt() -> None:
     raise KeyboardInterrupt
+
+
+def test_cost_of_a_run_is_shown_as_an_estimate(cloud: Cloud) -> None:
+    """With what it follows from, in `show`; in the list where there is room."""
+    run = cloud.run("a.json")
+    shown = " ".join(cloud.invoke("show", run.run_id).out.split())
+    said = "about 0.000032 USD, an estimate: 2.0 s on 1 of 2 slots of a Standard_D2s_v5 (dedicated, westeurope)"
+    assert f"{said} at 0.115 USD an hour on 2026-03-14" in shown
+    assert "0.000032 USD" in cloud.invoke("runs", width=120).out
+    assert cloud.invoke("show", run.run_id, "--json").document["cost_estimate"]["amount"] == "0.000031944"

@@ -40,8 +40,8 @@ CONTAINER = "batch-input"
 METHODS = st.sampled_from(
     [
         "add_task", "add_tasks", "attempts", "claim", "completed_since", "end_task", "find_task", "get", "jobs",
-        "locate_task", "move_watermark", "newest", "properties", "publish", "purge", "read", "remove", "save", "seal",
-        "set_bookmark", "unpublished", "uploads_page",
+        "locate_task", "move_watermark", "newest", "node", "properties", "publish", "purge", "read", "remove", "save",
+        "seal", "set_bookmark", "state", "unpublished", "uploads_page",
     ]
 )  # fmt: skip
 MEDDLERS = st.sampled_from(["poll", "sweep", "event", "replay", "work"])
@@ -127,6 +127,7 @@ class Machine(RuleBasedStateMachine):
             bus=faulty(self.bus),
             poison=faulty(world.poison),
             deliveries=faulty(world.deliveries),
+            pool=faulty(world.pool),
         )
         return Services(world.settings, gateways, world.clock)
 

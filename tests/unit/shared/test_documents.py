@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.cost import estimate
 from shared.errors import InvalidDocument
 from shared.events import MAX_EVENT_BYTES, decode_event, encode_event, event_of, filter_properties
 from shared.outcome import decode_outcome, encode_outcome
 from shared.runs import Failure, Run, RunState, TaskKey
 from shared.task import TaskParameters
 from shared.telemetry import KeyValueFormatter, traceparent
-from tests.unit.builders import HOSTILE_NAME, NOON, ROOT, a_claimed_run, an_outcome
+from tests.unit.builders import HOSTILE_NAME, NOON, ROOT, a_claimed_run, a_price, an_outcome
 
 SCHEMA = json.loads((ROOT / "shared" / "run-event.schema.json").read_text())
 
@@ -27,6 +28,7 @@ def settled(name: str, state: RunState, message: str = "m") -> Run:
     """A settled run."""
     claimed = replace(a_claimed_run(name), state=RunState.CLAIMED)
     run = replace(claimed.submitted(TaskKey("j", "t"), NOON), started_at=NOON, ended_at=NOON)
+    run = replace(run, cost=estimate(a_price("12.3456"), milliseconds=10**9, slots=1, slots_per_node=3))
     if state in (RunState.SUCCEEDED, RunState.REJECTED):
         return run.decided(an_outcome(run, rejected=state is RunState.REJECTED), NOON)
     return run.ended_without_outcome(state, Failure("FailureExitCode", message), NOON)

@@ -15,10 +15,12 @@ from pipeline.notification import email
 from pipeline.notification.advice import FAILED, REJECTED, advise
 from pipeline.notification.delivery import Delivery
 from pipeline.notification.email import EmailSender, compose, notify_by_email
+from shared.cost import estimate
 from shared.errors import DeliveryFailed, InvalidDocument
 from shared.events import encode_event
 from shared.outcome import AnomalyDigest, RejectionCode
 from tests.doubles.mail import RecordingMailer
+from tests.unit.builders import a_price
 from tests.unit.pipeline.notification.samples import RUN_ID, event_with, settings_with, unsuccessful
 
 SETTINGS = settings_with()
@@ -246,3 +248,13 @@ def test_the_sender_mails_the_event_of_a_delivery() -> None:
     mailer, event = RecordingMailer(), event_with()
     EmailSender(mailer, SETTINGS).send(Delivery(event.id, encode_event(event)))
     assert mailer.sent == [compose(event, SETTINGS)]
+
+
+def test_the_cost_is_called_an_estimate() -> None:
+    """With the time and the machine that it follows from."""
+    cost = estimate(a_price(), milliseconds=3600, slots=1, slots_per_node=2)
+    said = "about 0.000058 USD (3.6 s on 1 of 2 slots of a dedicated Standard_D2s_v5; an estimate)"
+    mail = compose(event_with(cost_estimate=cost), settings_with())
+    assert said in mail.text
+    assert said in mail.html
+    assert "Cost" not in compose(event_with(), settings_with()).text

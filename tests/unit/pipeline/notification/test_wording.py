@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.notification.wording import counted, duration, grouped, plain_ascii, printable, size
+from pipeline.notification.wording import counted, duration, grouped, plain_ascii, printable, rough, size
 
 
 @pytest.mark.parametrize(
@@ -84,3 +84,19 @@ def test_a_long_name_keeps_its_end() -> None:
 def test_printable_is_printable(text: str) -> None:
     """Nothing unprintable is left."""
     assert printable(text).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [
+        ("0.000031944", "0.000032 USD"),
+        ("0.000000000", "0.00 USD"),
+        ("0.250000000", "0.25 USD"),
+        ("0.0994", "0.099 USD"),
+        ("12.345678901", "12.35 USD"),
+        ("69812.4", "69 812.40 USD"),
+    ],
+)
+def test_estimates_are_rounded_to_what_counts(amount: str, shown: str) -> None:
+    """A run of a second costs far less than a cent, and is not zero."""
+    assert rough(amount, "USD") == shown
