@@ -1,13 +1,14 @@
 # make demo   the whole loop on this machine, once        make up      keep it running until Ctrl-C
 # make test   set up and run the tests                    make lint    style, types, structure
-# make bench  the engine against what one might use instead    make lock   resolve the dependencies anew
+# make bench  the engine against what one might use instead    make load   a burst of files through the local cloud
+# make lock   resolve the dependencies anew
 
 PYTHON ?= python3
 VENV ?= .venv
 TESTS ?=
 BIN := $(VENV)/bin
 
-.PHONY: setup demo up test lint format bench lock clean
+.PHONY: setup demo up test lint format bench load lock clean
 
 setup:
 	@$(PYTHON) local/bootstrap.py --venv $(VENV)
@@ -33,6 +34,9 @@ format: setup
 
 bench: setup
 	@$(BIN)/python -m tests.bench $(if $(SIZE),--size $(SIZE)) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+load: setup
+	@$(BIN)/python -m tests.bench.load $(if $(FILES),--files $(FILES))
 
 lock:
 	@$(PYTHON) local/lock.py

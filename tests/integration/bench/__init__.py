@@ -1,0 +1,1 @@
+"""The benchmarks themselves: that they measure what they say."""
