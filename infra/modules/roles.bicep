@@ -52,6 +52,9 @@ var roleIds = {
   tableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
 }
 
+var settings = loadJsonContent('../app-settings.json')
+var repairs = settings.POOL_DOCTOR_REPAIRS != 'none'
+
 var app = { id: appPrincipalId, type: 'ServicePrincipal' }
 var worker = { id: workerPrincipalId, type: 'ServicePrincipal' }
 var topic = { id: topicPrincipalId, type: 'ServicePrincipal' }
@@ -80,7 +83,7 @@ var onServiceBus = [
   { who: app, role: roleIds.serviceBusReceiver, why: 'The triggers receive events and later tries.' }
 ]
 var onBatch = [
-  { who: app, role: roleIds.batchJobSubmitter, why: 'Jobs and tasks, and a look at the pool; it cannot change pools.' }
+  { who: app, role: repairs ? roleIds.batchDataContributor : roleIds.batchJobSubmitter, why: 'Jobs and tasks, and a look at the pool. It can change the pool only when its doctor is to repair nodes.' }
 ]
 var onRegistry = [
   { who: worker, role: roleIds.acrPull, why: 'Nodes pull the worker image.' }

@@ -128,6 +128,8 @@ class BicepFile:
     def _member(self, node: Node) -> Any:
         owner, key = node.named_children
         held = self.value(owner)
+        if isinstance(held, Choice):  # the grammar reads `a ? b : c.d` as `(a ? b : c).d`; Bicep does not
+            return Choice(held.condition, held.yes, held.no[text_of(key)])
         return held[text_of(key)] if isinstance(held, dict) else Source(text_of(node))
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.infra.bicep import INFRA, BicepFile, Choice, module, text_of
+from tests.infra.bicep import INFRA, BicepFile, Choice, Source, module, text_of
 
 ROOT = INFRA.parent
 ROLES = module("modules/roles.bicep")
@@ -55,7 +56,8 @@ def _table() -> Iterator[tuple[str, str, str, str]]:
         rows: Any = ROLES.var(variable)
         for row in rows.yes if isinstance(rows, Choice) else rows:
             who = row["who"]["id"].text.removesuffix("PrincipalId")
-            yield who, names[row["role"]], variable.removeprefix("operatorOn").removeprefix("on"), row["why"]
+            role = row["role"].no if isinstance(row["role"], Choice) else row["role"]
+            yield who, names[role], variable.removeprefix("operatorOn").removeprefix("on"), row["why"]
 
 
 def _of(who: str) -> set[str]:
@@ -87,6 +89,14 @@ def test_the_function_app_has_the_roles_that_its_code_needs_and_no_other() -> No
     function = text_of(module("modules/function.bicep").root)
     needed |= {role for role, sign in OF_THE_PLATFORM.items() if sign in function}
     assert _of("app") == needed
+
+
+def test_the_function_app_may_change_the_pool_only_where_its_doctor_repairs() -> None:
+    """Rebooting a node takes a role that could delete the pool as well."""
+    role = ROLES.var("onBatch")[0]["role"]
+    assert role == Choice("repairs", BUILT_IN["batchDataContributor"], BUILT_IN["batchJobSubmitter"])
+    assert ROLES.var("repairs") == Source("settings.POOL_DOCTOR_REPAIRS != 'none'")
+    assert json.loads((INFRA / "app-settings.json").read_text())["POOL_DOCTOR_REPAIRS"] == "none"
 
 
 def test_every_client_that_the_connections_make_has_its_role() -> None:
