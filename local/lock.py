@@ -15,7 +15,7 @@ COMPILE = ["uv", "pip", "compile", "--quiet", "--universal", "--python-version",
 
 
 def main() -> int:
-    """Write the five lock files; --upgrade on the command line takes newer releases."""
+    """Write the six lock files; --upgrade on the command line takes newer releases."""
     extra = sys.argv[1:]
     compile_lock(["pyproject.toml"], "requirements.txt", *extra)
     compile_lock(["worker/requirements.in"], "worker/requirements.txt", "-c", "requirements.txt", *extra)
@@ -23,6 +23,7 @@ def main() -> int:
     compile_lock(["pyproject.toml"], "requirements-dev.txt", *extras, "-c", "requirements.txt", *extra)
     compile_lock(["local/requirements-node.in"], "local/requirements-node.txt", *extra)
     compile_lock(["tests/bench/requirements.in"], "tests/bench/requirements.txt", *extra)
+    compile_lock(["tests/infra/requirements.in"], "tests/infra/requirements.txt", *extra)
     return 0
 
 
