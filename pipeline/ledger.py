@@ -29,8 +29,8 @@ class RunFilter:
         How the blob's name begins.
     since, until
         When the blob was uploaded: from `since` on, before `until`.
-    in_state_before
-        The run came into its present state before this; needs `state`.
+    in_state_before, in_state_from
+        The run came into its present state before this, or at or after that; both need `state`.
     """
 
     state: RunState | None = None
@@ -38,6 +38,7 @@ class RunFilter:
     since: datetime | None = None
     until: datetime | None = None
     in_state_before: datetime | None = None
+    in_state_from: datetime | None = None
 
     def fits(self, run: Run) -> bool:
         """Tell whether a run is wanted."""
@@ -48,6 +49,7 @@ class RunFilter:
             and (self.since is None or upload.uploaded_at >= self.since)
             and (self.until is None or upload.uploaded_at < self.until)
             and (self.in_state_before is None or run.in_state_since < self.in_state_before)
+            and (self.in_state_from is None or run.in_state_since >= self.in_state_from)
         )
 
 

@@ -93,12 +93,21 @@ def query_of(where: RunFilter, after: str | None) -> Query:
             raise InvalidDocument("That is not a page token of the ledger.")
         conditions.append("( PartitionKey gt @partition or RowKey gt @row )")
         parameters |= {"low": partition, "partition": partition, "row": row}
+    if where.since:
+        conditions.append("RowKey lt @since")
+        parameters["since"] = _countdown(where.since - _MICROSECOND)
+    if where.until:
+        conditions.append("RowKey ge @until")
+        parameters["until"] = _countdown(where.until - _MICROSECOND)
     if where.prefix:
         conditions.append("name ge @name and name lt @names_end")
         parameters |= {"name": where.prefix, "names_end": where.prefix + _AFTER_ALL_NAMES}
     if where.in_state_before:
         conditions.append("at lt @at")
         parameters["at"] = sortable(where.in_state_before)
+    if where.in_state_from:
+        conditions.append("at ge @from")
+        parameters["from"] = sortable(where.in_state_from)
     return Query(" and ".join(conditions), parameters)
 
 

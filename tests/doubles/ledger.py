@@ -98,4 +98,4 @@ class MemoryLedger:
 
 def key(run: Run) -> str:
     """Sorts the newest upload first."""
-    return f"{10**11 - run.upload.uploaded_at.timestamp():024.6f}-{run.run_id}"
+    return f"{10**17 - round(run.upload.uploaded_at.timestamp() * 10**6):018d}-{run.run_id}"

@@ -260,6 +260,26 @@ def test_open_runs_are_found_by_how_long_they_are_open(ledger: Ledger) -> None:
     assert names(ledger, waiting) == ["old.json"]
 
 
+def test_runs_are_found_by_when_they_were_settled(ledger: Ledger) -> None:
+    """What an old upload came to just now is among the news of the hour."""
+    settled(ledger, "old.json", NOON - timedelta(hours=30))
+    recent = settled(ledger, "recent.json", NOON - timedelta(hours=1))
+    assert recent.settled_at
+    news = RunFilter(state=RunState.SUCCEEDED, in_state_from=recent.settled_at)
+    assert names(ledger, news) == ["recent.json"]
+
+
+def test_time_of_upload_is_exact_to_the_microsecond(ledger: Ledger) -> None:
+    """From the moment itself on, and up to just before it; within a day, too."""
+    tick = timedelta(microseconds=1)
+    for number in range(3):
+        ledger.claim(a_claimed_run(f"{number}.json", NOON + number * tick))
+    assert names(ledger, RunFilter(since=NOON + tick)) == ["2.json", "1.json"]
+    assert names(ledger, RunFilter(until=NOON + tick)) == ["0.json"]
+    page = ledger.newest(1, None, RunFilter(since=NOON + tick, until=NOON + 2 * tick))
+    assert [run.upload.name for run in page.runs] == ["1.json"]
+
+
 def test_resubmission_counts_as_coming_into_the_state(ledger: Ledger) -> None:
     """What was added anew just now is given its time."""
     run = settled(ledger, "a.json", NOON - timedelta(hours=1), RunState.SUBMITTED)
