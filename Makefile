@@ -42,4 +42,4 @@ lock:
 	@$(PYTHON) local/lock.py
 
 clean:
-	rm -rf .venv* .local .mypy_cache .ruff_cache .pytest_cache .hypothesis local/azurite/node_modules
+	rm -rf .venv* .local .mypy_cache .ruff_cache .pytest_cache .hypothesis local/azurite/node_modules local/page/node_modules dashboard/static/vendor

@@ -1,4 +1,4 @@
-"""Set up everything that `make` needs: a virtual environment, the locked packages, Node and Azurite.
+"""Set up everything that `make` needs: a virtual environment, the locked packages, Node, Azurite, the page's parts.
 
 Runs on a bare Python 3.11+ (standard library only). A second run with unchanged locks does nothing and takes
 milliseconds: what was installed is remembered by the hash of the files it was installed from.
@@ -18,6 +18,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 AZURITE = ROOT / "local" / "azurite"
+PAGE = ROOT / "local" / "page"
+VENDOR_LIST = ROOT / "dashboard" / "vendor.json"
+VENDORED = ROOT / "dashboard" / "static" / "vendor"
 OLDEST_PYTHON = (3, 11)
 OLDEST_NODE = 20
 """Azurite 3.35's own dependencies ask for it."""
@@ -35,7 +38,8 @@ def main() -> int:
     try:
         check_python()
         install_packages(venv)
-        install_azurite(venv)
+        install_from_npm(venv)
+        copy_page_parts()
     except SetupFailed as problem:
         print(f"set-up failed: {problem}", file=sys.stderr)
         return 1
@@ -72,23 +76,37 @@ def make_venv(venv: Path) -> None:
         raise SetupFailed(f"{problem}\nOn Debian or Ubuntu: apt-get install python3-venv") from problem
 
 
-def install_azurite(venv: Path) -> None:
-    """Install the storage emulator from its npm lock, with Node from PyPI where the machine has none."""
-    stamp = Stamp(AZURITE / "node_modules" / ".installed", AZURITE / "package-lock.json")
+def install_from_npm(venv: Path) -> None:
+    """Install what comes from npm, by its locks, with Node from PyPI where the machine has none."""
     if not node_is_new_enough(venv):
         install_node(venv)
+    install_locked(venv, AZURITE, "Azurite, the storage emulator")
+    install_locked(venv, PAGE, "what the dashboard's page is made with")
+
+
+def install_locked(venv: Path, folder: Path, what: str) -> None:
+    """Install the packages of one npm lock, when it changed."""
+    stamp = Stamp(folder / "node_modules" / ".installed", folder / "package-lock.json")
     if stamp.fresh():
         return
-    say("installing Azurite, the storage emulator (once)")
+    say(f"installing {what} (once)")
     npm = shutil.which("npm", path=search_path(venv))
     if npm is None:
         raise SetupFailed("npm is missing beside node; remove that node or install npm")
     run(
         [npm, "ci", "--loglevel", "error", "--ignore-scripts", "--no-audit", "--no-fund"],
-        cwd=AZURITE,
+        cwd=folder,
         path=search_path(venv),
     )
     stamp.write()
+
+
+def copy_page_parts() -> None:
+    """Copy what the page is made with to where the dashboard serves it from, when a lock or a checksum changed."""
+    stamp = Stamp(PAGE / "node_modules" / ".copied", PAGE / "package-lock.json", VENDOR_LIST)
+    if not stamp.fresh() or not VENDORED.is_dir():
+        run([sys.executable, "-m", "local.vendor"])
+        stamp.write()
 
 
 def node_is_new_enough(venv: Path) -> bool:
