@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from functools import cache
+from typing import Any
 
 import azure.functions as func
 from azurefunctions.extensions.bindings.blob import BlobClient
@@ -43,6 +44,14 @@ def services() -> Services:
 def completion() -> Completion:
     """The poller of this process; it remembers what it has dealt with."""
     return Completion(services())
+
+
+@cache
+def dashboard() -> Any:
+    """The dashboard of this process; the first request for it loads it, so that no other trigger waits for that."""
+    from dashboard.api import make_app
+
+    return func.AsgiMiddleware(make_app(services()))  # type: ignore[no-untyped-call]
 
 
 @app.function_name("submit_upload")
@@ -118,3 +127,15 @@ def notify_webhook(message: func.ServiceBusMessage) -> None:
 def notify_webhook_again(message: func.ServiceBusMessage) -> None:
     """A webhook call that failed before is due again."""
     tell_endpoints(services(), message)
+
+
+@app.function_name("dashboard")
+@app.route(
+    route="dashboard/{*path}",
+    methods=[func.HttpMethod.GET, func.HttpMethod.HEAD, func.HttpMethod.POST],
+    auth_level=func.AuthLevel.ANONYMOUS,  # no key: the dashboard itself looks at who is asking (dashboard/guard.py)
+)
+async def serve_dashboard(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """An operator looks at it, or acts."""
+    answer: func.HttpResponse = await dashboard().handle_async(req, context)
+    return answer

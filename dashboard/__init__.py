@@ -1,0 +1,1 @@
+"""The operators' pages: an ASGI app that the function app serves."""

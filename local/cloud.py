@@ -19,7 +19,16 @@ import msgspec
 from local.errors import CloudFailed
 from local.keyless import Keyless, make_keyless
 from local.layout import Layout, RunLock
-from local.parts import FUNCTIONS, IDENTITY, STORAGE, basic_parts, core_tools_part, host_part, identity_part
+from local.parts import (
+    DASHBOARD_PATH,
+    FUNCTIONS,
+    IDENTITY,
+    STORAGE,
+    basic_parts,
+    core_tools_part,
+    host_part,
+    identity_part,
+)
 from local.ports import Ports, check_free, free_ports
 from local.processes import ROOT, Guard, Part, PartSpec, keep_previous
 from local.storage import create_containers, create_in_process_of_its_own
@@ -53,8 +62,10 @@ class Cloud:
 
     @property
     def addresses(self) -> dict[str, str]:
-        """Where each part listens, by its name; `smtp` besides."""
+        """Where each part listens, by its name; `smtp` besides, and the `dashboard` where there is a Functions host."""
         found = {name: part.spec.address for name, part in self.parts.items()}
+        if FUNCTIONS in found:
+            found["dashboard"] = found[FUNCTIONS] + DASHBOARD_PATH
         return {**found, "smtp": f"smtp://127.0.0.1:{self.ports.smtp}"}
 
     def bring_up(self, host: HostChoice) -> None:

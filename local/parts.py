@@ -18,6 +18,7 @@ from local.storage import READY, SERVICES, azurite_command
 FUNCTIONS = "functions"
 IDENTITY = "identity"
 STORAGE = "storage"
+DASHBOARD_PATH = "/api/dashboard/"
 ENTITIES = ROOT / "local" / "entities.json"
 _SAVE_SECONDS = 15.0
 """Azurite writes its index to disk when it is asked to end; killed before that, it forgets its last containers."""

@@ -11,6 +11,7 @@ from local.record import CloudRecord
 
 _HINT = """
 Drop files:   batchjson upload FILE.json        or any storage tool, into the container batch-input
+Dashboard:    {dashboard}
 Mails:        {mail}
 Logs:         {logs}
 End it with   {end}
@@ -31,7 +32,8 @@ def show(record: CloudRecord, console: Console) -> None:
 def hint(record: CloudRecord, layout: Layout, *, detached: bool) -> str:
     """Tell what to do next."""
     end = command("down", layout.root) if detached else "Ctrl-C"
-    return _HINT.format(mail=record.addresses.get("mail", ""), logs=layout.logs, end=end).rstrip()
+    dashboard = record.addresses.get("dashboard", "needs the Functions host")
+    return _HINT.format(dashboard=dashboard, mail=record.addresses.get("mail", ""), logs=layout.logs, end=end).rstrip()
 
 
 def as_json(record: CloudRecord | None) -> str:

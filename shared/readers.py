@@ -50,6 +50,13 @@ def one_of(*allowed: str) -> Callable[[str], str]:
     return read
 
 
+def flag(raw: str) -> bool:
+    """Read a switch."""
+    if raw not in ("true", "false"):
+        raise ValueError("true or false")
+    return raw == "true"
+
+
 def container(raw: str) -> str:
     """Read the name of a blob container."""
     if not re.fullmatch(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", raw):

@@ -22,6 +22,7 @@ from shared.readers import address as _address
 from shared.readers import amount as _amount
 from shared.readers import container as _container
 from shared.readers import currency as _currency
+from shared.readers import flag as _flag
 from shared.readers import one_of as _one_of
 from shared.readers import pool_id as _pool_id
 from shared.readers import region as _region
@@ -107,6 +108,13 @@ SPECS = (
     ),
     Spec("WEBHOOKS", "", read_endpoints, "More webhook endpoints, as JSON; secrets in WEBHOOK_SECRETS_<NAME>."),
     Spec("WEBHOOK_LOG_DAYS", "14", _whole(1, 365), "How many days the log of webhook calls goes back."),
+    Spec(
+        "DASHBOARD_SIGN_IN",
+        "off",
+        _one_of("off", "entra"),
+        "In Azure the dashboard is shut (off) unless this is entra.",
+    ),
+    Spec("DASHBOARD_READ_ONLY", "false", _flag, "true: the dashboard shows everything and changes nothing."),
     Spec("MAX_QUANTITY", "100", _whole(1, 10**9), "Largest valid quantity of a line."),
     Spec("MAX_UNIT_PRICE", "10000", _amount, "Largest valid unit price."),
     Spec("MIN_TOTAL", "0.01", _amount, "Smallest valid total of a transaction."),
@@ -153,6 +161,8 @@ class Settings:
     webhook_secrets: tuple[str, ...] = field(repr=False)
     webhooks: tuple[WebhookEndpoint, ...]
     webhook_log_days: int
+    dashboard_sign_in: str
+    dashboard_read_only: bool
     max_quantity: int
     max_unit_price: Decimal
     min_total: Decimal
@@ -183,6 +193,9 @@ class Settings:
         values = {spec.name.lower(): _read(spec, environment, needs, problems) for spec in SPECS}
         connections = {name: found for name in CONNECTIONS if (found := _connect(name, environment, needs, problems))}
         values["webhooks"] = _endpoints(values, environment)
+        if environment.get("WEBSITE_AUTH_ENABLED", "").lower() == "false":
+            # App Service says that its authentication is off: then no header of a request can be believed.
+            values["dashboard_sign_in"] = "off"
         problems += _contradictions(values, connections)
         problems += _unresolved(environment)
         problems += _keys_in_azure(environment)

@@ -83,6 +83,8 @@ def _play(invocation: Invocation, demo: _Demo) -> list[Check]:
     with output.busy("Starting the local cloud"):
         output.say("Starting the local cloud: storage, Service Bus, Batch, mail, webhooks, Functions")
         demo.cloud.start()
+    if dashboard := demo.cloud.addresses.get("dashboard"):
+        output.say(f"Dashboard, while it runs: {dashboard}")
     files = make_files(demo.folder / "input")
     services = invocation.connect(demo.cloud.settings_file)
     output.say(f"Uploading {counted(len(files), 'file')}")

@@ -99,6 +99,7 @@ def test_every_function_is_indexed_with_its_bindings(app: WorkerLibrary) -> None
         "notify_email_again": "serviceBusTrigger",
         "notify_webhook": "serviceBusTrigger",
         "notify_webhook_again": "serviceBusTrigger",
+        "dashboard": "httpTrigger",
     }
     upload = triggers["submit_upload"]
     assert (upload["path"], upload["connection"]) == ("%INPUT_CONTAINER%/{name}", "STORAGE")

@@ -131,11 +131,21 @@ def message(message_id: str, body: str, properties: dict[str, Any]) -> tuple[Any
     return PROTOS.TypedData(bytes=body.encode()), metadata
 
 
+def http(method: str, url: str, headers: dict[str, str], body: str) -> tuple[Any, dict[str, Any]]:
+    """An HTTP trigger's data."""
+    wrapped = {name: PROTOS.NullableString(value=value) for name, value in headers.items()}
+    request = PROTOS.RpcHttp(
+        method=method, url=url, headers=headers, params={}, query={}, nullable_headers=wrapped, nullable_params={},
+        nullable_query={}, body=PROTOS.TypedData(bytes=body.encode()),
+    )  # fmt: skip
+    return PROTOS.TypedData(http=request), {}
+
+
 async def main() -> None:
     """Answer commands until standard input ends."""
     host = Host()
     say(await host.start())
-    makers: dict[str, Any] = {"blob": blob, "timer": timer, "message": message}
+    makers: dict[str, Any] = {"blob": blob, "timer": timer, "message": message, "http": http}
     while line := await asyncio.to_thread(sys.stdin.readline):
         command = json.loads(line)
         try:

@@ -1,0 +1,341 @@
+"""The API on doubles: what each call answers, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.api import BASE
+from dashboard.headers import HEADERS
+from dashboard.listing import harmless
+from pipeline.pool import Node, NodeState
+from shared.errors import AccessDenied, BatchJsonError, LedgerConflict, ServiceUnavailable
+from shared.locations import prefix_of
+from shared.runs import Run, RunId, RunState
+from tests.doubles.ledger import MemoryLedger
+from tests.unit.builders import HOSTILE_NAME, NOON, ROOT, World
+from tests.unit.dashboard.conftest import ACTS, Client, asking
+from tests.unit.dashboard.runs import put
+
+ALL = (RunState.CLAIMED, RunState.SUBMITTED, RunState.SUCCEEDED, RunState.REJECTED, RunState.FAILED, RunState.LOST)
+
+
+def names(client: Client, query: str = "") -> list[str]:
+    """The files of a page of runs."""
+    return [row["name"] for row in client.get(f"api/runs?{query}").json()["runs"]]
+
+
+def test_route_is_the_one_that_the_page_is_told() -> None:
+    """The function's route below the host's prefix is where the app mounts itself."""
+    assert 'route="dashboard/{*path}"' in (ROOT / "function_app.py").read_text()
+    assert BASE == "/api/dashboard"
+
+
+@pytest.mark.parametrize("path", ["", "runs", f"runs/{'0' * 32}", "why", "actions", "reference"])
+def test_every_view_is_the_page(client: Client, path: str) -> None:
+    """An address can be kept, shared and opened; the page is asked for anew each time, its files are kept."""
+    answer = client.get(path)
+    assert answer.text == f"<!doctype html><p>{BASE} v1"
+    assert answer.headers["cache-control"] == "no-cache"
+    assert "immutable" in client.get("static/v1/app.js").headers["cache-control"]
+
+
+def test_address_without_slash_leads_to_the_page(client: Client) -> None:
+    """People leave it out."""
+    answer = client.get(f"http://127.0.0.1{BASE}")
+    assert (answer.status_code, answer.headers["location"]) == (308, f"{BASE}/")
+
+
+@pytest.mark.parametrize("path", ["", "api/now", "api/nothing", "static/v1/nothing.js", "static/v0/app.js"])
+def test_every_answer_carries_the_safe_headers(client: Client, path: str) -> None:
+    """Answers that refuse, too: no inline script, no frame, nothing guessed, nothing kept that is not to be."""
+    headers = client.get(path).headers
+    assert {name: headers[name] for name in HEADERS} == HEADERS
+    assert "unsafe" not in headers["content-security-policy"]
+
+
+def test_now_tells_what_waits_what_failed_and_how_long_it_took(world: World, client: Client) -> None:
+    """The figures are those of the ledger."""
+    for number, state in enumerate(ALL):
+        put(world, f"orders/{state.value}.json", state, NOON - timedelta(minutes=10 + number), seconds=30)
+    put(world, "orders/slow.json", RunState.SUCCEEDED, NOON - timedelta(minutes=5), seconds=90)
+    put(world, "orders/yesterday.json", RunState.FAILED, NOON - timedelta(days=1))
+    now = client.get("api/now").json()
+    assert now["problems"] == {}
+    assert (now["waiting"]["claimed"], now["waiting"]["submitted"]) == (1, 1)
+    assert now["waiting"]["oldest"]["name"] == "orders/submitted.json"
+    assert now["recent"]["settled"] == {"succeeded": 2, "rejected": 1, "failed": 1, "lost": 1}
+    assert now["recent"]["latency"] == {"p50": 30.0, "p95": 90.0, "runs": 2}
+    assert [row["name"] for row in now["recent"]["failures"]] == [
+        "orders/rejected.json", "orders/failed.json", "orders/lost.json",
+    ]  # fmt: skip
+    assert len(now["hours"]) == 24
+    assert sum(sum(hour["states"].values()) for hour in now["hours"]) == 7
+
+
+def test_now_tells_how_the_pool_stands(world: World, client: Client) -> None:
+    """Nodes by state, and the slots of those that take tasks."""
+    running = Node("n1", NodeState.RUNNING, slots=3)
+    world.pool.add(running, Node("n2", NodeState.IDLE), Node("n3", NodeState.UNUSABLE))
+    pool = client.get("api/now").json()["pool"]
+    assert (pool["size"], pool["slots"], pool["slots_used"]) == (3, 8, 3)
+    assert [node["state"] for node in pool["nodes"]] == ["running", "idle", "unusable"]
+
+
+def test_section_that_cannot_be_read_hides_no_other(world: World, client: Client) -> None:
+    """Batch being down is told in its place; the ledger's figures stand."""
+    world.pool.fail_next = [ServiceUnavailable("Batch cannot be reached.")]
+    now = client.get("api/now").json()
+    assert now["problems"] == {"pool": "Batch cannot be reached."}
+    assert now["pool"] is None
+    assert now["waiting"]["claimed"] == 0
+
+
+def test_many_viewers_cost_as_much_as_one(world: World, client: Client) -> None:
+    """What was read a moment ago is not read again; after a while it is."""
+    client.get("api/now")
+    put(world, "a.json", RunState.CLAIMED)
+    assert client.get("api/now").json()["waiting"]["claimed"] == 0
+    world.clock.forward(seconds=5)
+    assert client.get("api/now").json()["waiting"]["claimed"] == 1
+
+
+def test_filters_combine(world: World, client: Client) -> None:
+    """State, prefix, text and time, each narrowing."""
+    put(world, "orders/May.json", RunState.FAILED, NOON - timedelta(hours=1))
+    put(world, "orders/june.json", RunState.FAILED, NOON - timedelta(hours=2))
+    put(world, "orders/may-2.json", RunState.SUCCEEDED, NOON - timedelta(hours=3))
+    put(world, "other/may.json", RunState.FAILED, NOON - timedelta(hours=4))
+    put(world, "orders/may-old.json", RunState.FAILED, NOON - timedelta(days=3))
+    assert names(client) == [
+        "orders/May.json", "orders/june.json", "orders/may-2.json", "other/may.json", "orders/may-old.json",
+    ]  # fmt: skip
+    assert names(client, "state=failed&prefix=orders/&text=MAY&since=1d") == ["orders/May.json"]
+    assert names(client, "until=150m&since=2026-03-14T00:00") == ["orders/may-2.json", "other/may.json"]
+
+
+def test_run_is_found_by_its_id_or_the_beginning_of_it(world: World, client: Client) -> None:
+    """An id is what mails, logs and Batch show."""
+    run = put(world, "orders/a.json", RunState.SUCCEEDED)
+    put(world, "orders/b.json", RunState.SUCCEEDED)
+    assert names(client, f"text={run.run_id}") == ["orders/a.json"]
+    assert names(client, f"text={run.run_id}-2") == ["orders/a.json"]
+    assert names(client, f"text={run.run_id[:8]}") == ["orders/a.json"]
+    assert names(client, f"text={run.run_id}&state=failed") == []
+
+
+def test_pages_lead_through_everything_once(world: World, client: Client) -> None:
+    """The token of a page asks for the next; nothing is skipped or told twice."""
+    for number in range(25):
+        put(world, f"{number:02}.json", RunState.SUCCEEDED, NOON - timedelta(minutes=number))
+    seen: list[str] = []
+    token: str | None = ""
+    while token is not None:
+        page = client.get("api/runs", params={"limit": 10, "after": token}).json()
+        seen += [row["name"] for row in page["runs"]]
+        token = page["next"]
+    assert seen == [f"{number:02}.json" for number in range(25)]
+
+
+def test_rare_text_is_looked_for_a_bounded_while(world: World, client: Client) -> None:
+    """One request looks at a thousand runs; the next goes on where it stopped."""
+    for number in range(1_250):
+        put(world, f"{number:04}.json", RunState.CLAIMED, NOON - timedelta(seconds=number))
+    first = client.get("api/runs?text=1234").json()
+    assert (first["runs"], first["looked_at"]) == ([], 1_000)
+    second = client.get("api/runs", params={"text": "1234", "after": first["next"]}).json()
+    assert [row["name"] for row in second["runs"]] == ["1234.json"]
+
+
+@pytest.mark.parametrize("query", ["state=odd", "since=yesterday", "limit=0", "limit=9999", "colour=red", "after=odd"])
+def test_wrong_question_is_told_what_is_wrong(client: Client, query: str) -> None:
+    """Nothing is guessed, and nothing unknown ignored."""
+    answer = client.get(f"api/runs?{query}")
+    assert answer.status_code == 400
+    assert answer.json()["error"]
+
+
+def test_csv_holds_what_fits(world: World, client: Client) -> None:
+    """With the same filter as the list, told to be cut where it is."""
+    for number in range(5):
+        put(world, f"a/{number}.json", RunState.SUCCEEDED, NOON - timedelta(minutes=number))
+    put(world, "b/5.json", RunState.FAILED)
+    answer = client.get("api/runs.csv?prefix=a/&limit=3")
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert [row["name"] for row in rows] == ["a/0.json", "a/1.json", "a/2.json"]
+    assert rows[0]["total_revenue"] == "139.56"
+    assert answer.headers["x-complete"] == "false"
+    assert "runs-newest-3.csv" in answer.headers["content-disposition"]
+    assert client.get("api/runs.csv?prefix=a/&limit=5").headers["x-complete"] == "true"
+
+
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1", '=HYPERLINK("http://evil.example")']
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_no_cell_is_a_formula(world: World, client: Client, name: str) -> None:
+    """A blob's name was chosen by a stranger, and spreadsheets run what begins so."""
+    put(world, f"{name}.json", RunState.SUCCEEDED)
+    content = client.get("api/runs.csv").content.decode("utf-8-sig")
+    [row] = list(csv.DictReader(io.StringIO(content)))
+    assert row["name"] == f"'{name}.json"
+
+
+@given(st.text())
+def test_harmless_text_never_begins_as_a_formula(text: str) -> None:
+    """And nothing of it is lost."""
+    cell = harmless(text)
+    assert cell.endswith(text)
+    assert not cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+def test_run_tells_its_steps_and_what_to_do(world: World, client: Client) -> None:
+    """Each step with the seconds since the one before; a failure with its reason and advice."""
+    run = put(world, HOSTILE_NAME, RunState.FAILED)
+    view = client.get(f"api/runs/{run.run_id}").json()
+    assert view["run"]["blob"]["name"] == HOSTILE_NAME
+    assert [step["name"] for step in view["steps"]] == [
+        "uploaded", "claimed", "submitted", "running", "ended", "settled", "published",
+    ]  # fmt: skip
+    assert view["steps"][3]["after"] == 1.0
+    assert view["run"]["code"] == "NodeGone"
+    assert view["what_to_do"]
+    assert view["may_replay"] is True
+    assert view["places"]["job"] == "runs-local-20260314"
+
+
+def test_earlier_attempt_is_shown_as_it_ended(world: World, client: Client) -> None:
+    """History is kept, and cannot be acted upon."""
+    run = put(world, "a.json", RunState.FAILED)
+    world.ledger.save(run.replayed(NOON), run)
+    first = client.get(f"api/runs/{run.run_id}?attempt=1").json()
+    assert (first["run"]["state"], first["attempts"], first["may_replay"]) == ("failed", [1, 2], False)
+    assert client.get(f"api/runs/{run.run_id}").json()["run"]["state"] == "claimed"
+    assert client.get(f"api/runs/{run.run_id}?attempt=3").status_code == 404
+
+
+def test_report_logs_and_files_are_those_of_the_run(world: World, client: Client) -> None:
+    """The report as it is, logs as text, files to be saved and never shown by the browser."""
+    run = put(world, "a.json", RunState.SUCCEEDED)
+    base = f"api/runs/{run.run_id}"
+    assert client.get(f"{base}/report").status_code == 404
+    world.blobs.put("batch-output", f"{prefix_of(run)}report.json", b'{"summary": {"total_revenue": 1.10}}')
+    world.blobs.put("batch-logs", f"{prefix_of(run)}stderr.txt", b"<script>\xff")
+    assert client.get(f"{base}/report").text == '{"summary": {"total_revenue": 1.10}}'
+    logs = {log["name"]: log["text"] for log in client.get(f"{base}/logs").json()["logs"]}
+    assert logs == {"stderr.txt": "<script>�", "stdout.txt": None}
+    saved = client.get(f"{base}/files/stderr.txt")
+    assert saved.headers["content-type"] == "application/octet-stream"
+    assert saved.headers["content-disposition"].startswith("attachment")
+
+
+@pytest.mark.parametrize("file", ["../secret", "outcome.json.bak", "..%2f..%2fsecret", "report.json%00"])
+def test_no_other_file_can_be_asked_for(world: World, client: Client, file: str) -> None:
+    """Names are picked from a list, not made of what was asked."""
+    run = put(world, "a.json", RunState.SUCCEEDED)
+    assert client.get(f"api/runs/{run.run_id}/files/{file}").status_code in (400, 404)
+
+
+def test_run_that_is_not_there_is_told_so(client: Client) -> None:
+    """A wrong id and an unknown one."""
+    assert client.get(f"api/runs/{'0' * 32}").status_code == 404
+    assert client.get("api/runs/xyz").status_code == 400
+
+
+def test_explanation_is_that_of_the_command(world: World, client: Client) -> None:
+    """The first thing that is missing, its cause and the fix."""
+    run = put(world, "orders/a.json", RunState.SUBMITTED)
+    world.blobs.put("batch-input", "orders/a.json", b"{}")
+    answer = client.get(f"api/explain?of={run.run_id}").json()
+    assert answer["missing"] == "job"
+    assert answer["cause"]
+    assert answer["fix"]
+
+
+def replaying(client: Client, **order: object) -> dict[str, object]:
+    """Ask for a replay."""
+    answer = client.post("api/actions/replay", json=order, headers=ACTS)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, object] = answer.json()
+    return found
+
+
+def test_replay_is_planned_first_and_then_done(world: World, client: Client) -> None:
+    """A dry run changes nothing; the same order without it begins the next attempts."""
+    upload = world.blobs.put("batch-input", "orders/a.json", b"{}")
+    run = put(world, "orders/a.json", RunState.FAILED)
+
+    del world.ledger.runs[run.run_id]
+    run = replace(run, upload=upload)
+    world.ledger.runs[run.run_id] = run
+    put(world, "orders/gone.json", RunState.FAILED)
+    plan = replaying(client, where={"state": "failed"})
+    assert [row["name"] for row in plan["runs"]] == ["orders/a.json"]  # type: ignore[attr-defined]
+    assert [each["reason"] for each in plan["refused"]] == ["the file was deleted"]  # type: ignore[attr-defined]
+    assert world.ledger.get(run.run_id).attempt == 1
+    done = replaying(client, where={"state": "failed"}, dry_run=False)
+    assert len(done["runs"]) == 1  # type: ignore[arg-type]
+    assert world.ledger.get(run.run_id).attempt == 2
+
+
+@pytest.mark.parametrize(
+    "order", [{}, {"runs": ["0" * 32], "where": {}}, {"where": {"state": "claimed"}}, {"all": True}]
+)
+def test_replay_without_saying_which_is_refused(client: Client, order: dict[str, object]) -> None:
+    """Nobody replays everything by leaving something out."""
+    assert client.post("api/actions/replay", json=order, headers=ACTS).status_code == 400
+
+
+def test_task_of_an_open_run_can_be_ended(world: World, client: Client) -> None:
+    """And only of such a run."""
+    run = put(world, "a.json", RunState.SUBMITTED)
+    assert client.post("api/actions/end", json={"run_id": run.run_id}, headers=ACTS).json() == {"ended": True}
+    done = put(world, "b.json", RunState.SUCCEEDED)
+    assert client.post("api/actions/end", json={"run_id": done.run_id}, headers=ACTS).status_code == 409
+
+
+def test_sweep_tells_what_it_found(world: World, client: Client) -> None:
+    """In a dry run, what it would do."""
+    world.blobs.put("batch-input", "missed.json", b"{}")
+    answer = client.post("api/actions/sweep", json={"dry_run": True}, headers=ACTS).json()
+    assert answer["dry_run"] is True
+    assert answer["counts"]["missing"] == 1
+
+
+def test_body_without_end_is_not_read(client: Client) -> None:
+    """An order is small."""
+    assert client.post("api/actions/sweep", content=b" " * 70_000, headers=ACTS).status_code == 413
+
+
+@dataclass
+class UnwillingLedger(MemoryLedger):
+    """Raises an error whenever a run is looked for."""
+
+    error: BatchJsonError = field(default_factory=BatchJsonError)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def attempts(self, run_id: RunId) -> list[Run]:
+        raise self.error
+
+
+ERRORS = [
+    (ServiceUnavailable("Table storage throttles.", retry_after=7), 503),
+    (AccessDenied("Table storage refused our identity."), 502),
+    (LedgerConflict("Changed by others."), 409),
+]
+
+
+@pytest.mark.parametrize(("error", "status"), ERRORS)
+def test_error_of_a_service_becomes_a_status_and_a_sentence(error: BatchJsonError, status: int) -> None:
+    """By its kind, never by its text; with when to try again, where the service said that."""
+    answer = asking(World(ledger=UnwillingLedger(error))).get(f"api/runs/{'0' * 32}")
+    assert (answer.status_code, answer.json()) == (status, {"error": str(error)})
+    assert answer.headers.get("retry-after") == ("7" if status == 503 else None)
