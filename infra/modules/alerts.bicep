@@ -45,7 +45,8 @@ var logs = [
   { name: 'poll-silent', severity: 1, silent: true, query: '${ofTimers} | where Name == "poll_completions"' }
   { name: 'sweep-silent', severity: 1, silent: true, query: '${ofTimers} | where Name == "sweep"' }
   { name: 'batch-unreachable', severity: 1, silent: false, query: 'AppTraces | where Message startswith "circuit.opened"' }
-  { name: 'quota-reached', severity: 1, silent: false, query: 'AppTraces | where Message startswith "operator.quota_reached"' }
+  { name: 'operator-needed', severity: 1, silent: false, query: 'AppTraces | where Message startswith "operator."' }
+  { name: 'pool-unwell', severity: 2, silent: false, query: 'AppTraces | where Message startswith "pool.unwell"' }
   { name: 'runs-lost', severity: 2, silent: false, query: 'AppTraces | where Message startswith "run.lost"' }
   { name: 'notifications-given-up', severity: 2, silent: false, query: 'AppTraces | where Message startswith "notification.given_up"' }
   { name: 'poison-foreign', severity: 3, silent: false, query: 'AppTraces | where Message startswith "poison.foreign"' }
@@ -71,7 +72,7 @@ resource metricAlerts 'Microsoft.Insights/metricAlerts@2018-03-01' = [for entry 
   location: 'global'
   tags: tags
   properties: {
-    description: 'docs/operations.md#${entry.name}'
+    description: 'What it means and what to do: docs/operations.md, Alerts, ${entry.name}'
     severity: entry.severity
     enabled: true
     scopes: [entry.scope]
@@ -103,7 +104,7 @@ resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for en
   kind: 'LogAlert'
   properties: {
     displayName: 'batchjson: ${entry.name}'
-    description: 'docs/operations.md#${entry.name}'
+    description: 'What it means and what to do: docs/operations.md, Alerts, ${entry.name}'
     severity: entry.severity
     enabled: true
     scopes: [workspaceId]
