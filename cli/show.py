@@ -63,7 +63,9 @@ def _facts(run: Run, document: RunDocument) -> Table:
         table.add_row("node", Text(shown(document.node_id)))
     if document.exit_code is not None:
         table.add_row("exit code", str(document.exit_code))
-    if document.seconds is not None and document.peak_memory_bytes is not None:
+    if document.reused_from:
+        table.add_row("reused", f"the content was processed before: the result of run {document.reused_from}")
+    elif document.seconds is not None and document.peak_memory_bytes is not None:
         table.add_row("worker", f"{document.seconds:.2f} s, at most {size(document.peak_memory_bytes)} of memory")
     if document.cost_estimate:
         table.add_row("cost", Text(_cost(document.cost_estimate)))

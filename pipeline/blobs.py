@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import IO, Any, Protocol
 
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.core import MatchConditions
+from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient, ContentSettings
 
-from pipeline.azure_errors import translated
+from pipeline.azure_errors import error_code, of_response, translated
 from shared.connections import Connection, account_name, blob_service
 from shared.errors import BlobGone, RequestRefused
 from shared.runs import Upload
@@ -46,6 +47,12 @@ class BlobStore(Protocol):
 
     def read(self, container: str, name: str, limit: int) -> bytes:
         """A small blob's content; `BlobGone` when there is none, `RequestRefused` when it has over `limit` bytes."""
+
+    def copy(self, source: Upload, container: str, name: str) -> bool:
+        """Copy that very version within the account; tells whether all of it is there now.
+
+        False means that storage still copies: copying again is harmless. `BlobGone` when that version is gone.
+        """
 
     def upload(self, container: str, name: str, content: IO[bytes], size: int, progress: Progress) -> Upload:
         """Store a blob, overwriting; `size` is in bytes."""
@@ -101,6 +108,23 @@ class AzureBlobStore:
                 return bytes(stream.readall())
             except ResourceNotFoundError as error:
                 raise BlobGone(f"There is no blob {container}/{name}.") from error
+
+    def copy(self, source: Upload, container: str, name: str) -> bool:
+        """Let storage copy; within an account that is done at once, as a rule."""
+        with translated("Blob storage"):
+            origin = self._service.get_blob_client(source.container, source.name)
+            target = self._service.get_blob_client(container, name)
+            try:
+                status = target.start_copy_from_url(
+                    origin.url, source_etag=f'"{source.etag}"', source_match_condition=MatchConditions.IfNotModified
+                )["copy_status"]
+            except (ResourceNotFoundError, ResourceModifiedError) as error:
+                raise BlobGone(f"That version of {source.container}/{source.name} is gone.") from error
+            except ResourceExistsError as error:
+                if error_code(error) != "PendingCopyOperation":
+                    raise of_response("Blob storage", error) from error
+                return False
+            return str(status) == "success"
 
     def upload(self, container: str, name: str, content: IO[bytes], size: int, progress: Progress) -> Upload:
         """Upload in blocks of 4 MiB."""
@@ -158,7 +182,8 @@ class AzureBlobStore:
 
     def _upload_of(self, container: str, found: Any) -> Upload:
         etag = str(found.etag).strip('"')
-        return Upload(self._account, container, found.name, etag, found.size, found.last_modified)
+        md5 = bytes(found.content_settings.content_md5 or b"").hex()
+        return Upload(self._account, container, found.name, etag, found.size, found.last_modified, md5)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ _GONE = frozenset({NodeState.UNUSABLE, NodeState.OFFLINE, NodeState.PREEMPTED, N
 def job(facts: Facts, run: Run) -> Seen:
     """The rolling job of the day."""
     if run.state.settled:
-        return ok(run.task.job_id) if run.task else ended(run, "none")
+        return ok(run.task.job_id) if run.task else _without(run)
     if Source.BATCH in facts.silent:
         return ok(run.task.job_id) if run.task else silent(facts, Source.BATCH)
     if facts.job_id:
@@ -63,8 +63,10 @@ def node(facts: Facts, run: Run) -> Seen:
 
 
 def _settled_task(run: Run) -> Seen:
-    if run.task is None or (run.failure and run.failure.code == TASK_GONE):
-        return ended(run, "gone" if run.task else "none")
+    if run.task is None:
+        return _without(run)
+    if run.failure and run.failure.code == TASK_GONE:
+        return ended(run, "gone")
     return ok(run.task.task_id, run.resubmitted_at or run.submitted_at)
 
 
@@ -73,7 +75,15 @@ def _settled_node(run: Run) -> Seen:
         return ended(run, "none took the task")
     if run.node_id or run.started_at:
         return ok(run.node_id or "Batch does not say which", run.started_at)
+    if run.task is None:
+        return _without(run)
     return off("Batch does not say which") if run.outcome else ended(run, "none")
+
+
+def _without(run: Run) -> Seen:
+    """A run that ended and never had a task."""
+    source = run.outcome.reused_from if run.outcome else None
+    return off(f"none: the result is that of run {source}") if source else ended(run, "none")
 
 
 def _unsubmitted(facts: Facts, run: Run, what: str) -> Seen:

@@ -17,6 +17,7 @@ from shared.runs import Run, RunId, RunState, parse_attempt_id
 
 UNPUBLISHED = "unpublished"
 DAYS = "day-"
+_RESULTS = "result-"
 _LAST_MICROSECOND = 10**17
 _LAST_DAY = 99_999_999
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,7 +45,20 @@ def index_rows(run: Run) -> dict[Key, Row]:
     }
     if run.state.settled and run.settled_at and not run.notified_at:
         rows[Key(UNPUBLISHED, f"{_microseconds(run.settled_at):018d}-{run.attempt_id}")] = content
+    if reusable(run):
+        rows[Key(f"{_RESULTS}{(run.result_key or '')[:2]}", f"{run.result_key}-{run.attempt_id}")] = content
     return rows
+
+
+def reusable(run: Run) -> bool:
+    """Tell whether other runs may take this one's result: it was worked out, not taken from another in its turn."""
+    return bool(run.result_key and run.state is RunState.SUCCEEDED and run.outcome and not run.outcome.reused_from)
+
+
+def results_of(result_key: str) -> Query:
+    """The query for the rows of the runs whose results depend on the same."""
+    parameters = {"partition": f"{_RESULTS}{result_key[:2]}", "low": f"{result_key}-", "high": f"{result_key}."}
+    return Query("PartitionKey eq @partition and RowKey ge @low and RowKey lt @high", parameters)
 
 
 def states(state: RunState) -> str:

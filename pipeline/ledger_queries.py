@@ -23,6 +23,7 @@ from pipeline.ledger_index import (
     days_before,
     index_rows,
     query_of,
+    results_of,
     settled_before,
     states,
     token_of,
@@ -76,6 +77,10 @@ class TableQueries:
         while len(found) < limit and (portion := list(islice(rows, limit))):
             found += self._true(portion)
         return found[:limit]
+
+    def with_result(self, result_key: str, limit: int) -> list[Run]:
+        """Read the rows of that key, and their runs."""
+        return self._true(list(islice(self._rows(results_of(result_key), limit), limit)))
 
     def counts(self, since: datetime) -> Counts:
         """Count keys. A run that is just moving stands under two states: the later one counts."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from enum import StrEnum
 
 from pipeline.estimates import with_estimate
@@ -88,7 +89,11 @@ def _resubmit(services: Services, run: Run) -> None:
 
     def mark(found: Run) -> Run | None:
         same = (found.attempt, found.state, found.task) == (run.attempt, run.state, run.task)
-        return found.resubmitted(key, services.clock()) if same and not found.resubmitted_at else None
+        return (
+            replace(found.resubmitted(key, services.clock()), result_key=None)
+            if same and not found.resubmitted_at
+            else None
+        )
 
     change_run(services.ledger, run.run_id, mark)
     log.warning("run.resubmitted", extra={"run_id": run.run_id, "attempt": run.attempt})

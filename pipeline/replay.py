@@ -15,6 +15,7 @@ from datetime import datetime
 from pipeline.batch import Added
 from pipeline.ledger import change_run
 from pipeline.lost import NOT_SUBMITTED
+from pipeline.reuse import result_key
 from pipeline.services import Services
 from pipeline.settlement import settle_as_lost
 from pipeline.submission import mark_submitted, order_of
@@ -100,7 +101,7 @@ def _placed(services: Services, attempts: Sequence[Run], added: Added, at: datet
 
     def place(attempt: Run) -> Run | None:
         if key := added.keys.get(attempt.attempt_id):
-            mark_submitted(services, attempt, key, at)
+            mark_submitted(services, attempt, key, at, result_key(services.settings, attempt.upload))
             return None
         code = added.refused.get(attempt.attempt_id, "no reason given")
         said = f"The task could not be submitted: Batch refused it ({code})."

@@ -8,11 +8,14 @@ task.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
 from pipeline.batch import TaskOrder
 from pipeline.ledger import change_run
+from pipeline.publishing import mark_published, publish
+from pipeline.reuse import result_key, reuse
 from pipeline.services import Services
 from shared.connections import Connection
 from shared.errors import BlobGone, RunExists
@@ -31,6 +34,7 @@ class Submission(StrEnum):
     SUBMITTED = "submitted"
     KNOWN = "known"
     IGNORED = "ignored"
+    REUSED = "reused"
     GONE = "gone"
     UNREACHABLE = "unreachable"
 
@@ -67,6 +71,10 @@ def submit(services: Services, upload: Upload) -> Submission:
     if run.state is not RunState.CLAIMED:
         log.info("run.known", extra={**fields, "state": run.state.value})
         return Submission.KNOWN
+    if ours and (settled := reuse(services, run)):
+        publish(services, [settled])
+        mark_published(services, settled)
+        return Submission.REUSED
     if ours:
         add_task(services, run)
     else:
@@ -79,7 +87,7 @@ def add_task(services: Services, run: Run) -> Run:
     """Give a claimed run its task and mark it; harmless when another host does the same."""
     submitted_at = services.clock()  # before the call: the task may have started when it returns
     key = services.batch.add_task(run.claimed_at.date(), order_of(services, run))
-    return mark_submitted(services, run, key, submitted_at)
+    return mark_submitted(services, run, key, submitted_at, result_key(services.settings, run.upload))
 
 
 def resume(services: Services, run: Run) -> Run:
@@ -88,12 +96,18 @@ def resume(services: Services, run: Run) -> Run:
     return mark_submitted(services, run, key, services.clock()) if key else add_task(services, run)
 
 
-def mark_submitted(services: Services, run: Run, key: TaskKey, at: datetime) -> Run:
-    """Mark a claimed run whose task is in Batch, unless it has moved since."""
+def mark_submitted(services: Services, run: Run, key: TaskKey, at: datetime, depends_on: str | None = None) -> Run:
+    """Mark a claimed run whose task is in Batch, unless it has moved since.
+
+    Parameters
+    ----------
+    depends_on
+        The result's key, when the task was added with the present settings; None when nobody knows with which.
+    """
 
     def mark(found: Run) -> Run | None:
         waiting = found.state is RunState.CLAIMED and found.attempt == run.attempt
-        return found.submitted(key, at) if waiting else None
+        return replace(found.submitted(key, at), result_key=depends_on) if waiting else None
 
     return change_run(services.ledger, run.run_id, mark)
 

@@ -60,6 +60,7 @@ class RunDocument(msgspec.Struct, frozen=True, kw_only=True):
     anomalies: AnomalyDigest | None
     seconds: float | None
     peak_memory_bytes: int | None
+    reused_from: str | None
     code: str | None
     message: str | None
     offset: int | None
@@ -104,6 +105,7 @@ def run_document(run: Run, settings: Settings, earlier: Sequence[Run] = ()) -> R
         anomalies=outcome.anomalies if outcome and succeeded else None,
         seconds=outcome.seconds if outcome else None,
         peak_memory_bytes=outcome.peak_memory_bytes if outcome else None,
+        reused_from=outcome.reused_from if outcome else None,
         code=failure.code if failure else None,
         message=failure.message if failure else None,
         offset=outcome.offset if outcome else None,

@@ -64,6 +64,7 @@ class RunData(msgspec.Struct, frozen=True, kw_only=True):
     order_count: int | None = None
     anomalies: AnomalyDigest | None = None
     seconds: float | None = None
+    reused_from: str | None = None
     code: str | None = None
     message: str | None = None
     offset: int | None = None
@@ -123,6 +124,7 @@ def _data_of(run: Run, output_container: str, logs_container: str) -> RunData:
         order_count=outcome.order_count if outcome and succeeded else None,
         anomalies=outcome.anomalies if outcome and succeeded else None,
         seconds=outcome.seconds if outcome else None,
+        reused_from=outcome.reused_from if outcome else None,
         code=failure.code if failure else None,
         message=failure.message[:_MAX_TEXT] if failure else None,
         offset=outcome.offset if outcome else None,

@@ -46,7 +46,7 @@ class RunState(StrEnum):
 
 SETTLED = frozenset({RunState.SUCCEEDED, RunState.REJECTED, RunState.FAILED, RunState.LOST})
 LEGAL_MOVES: dict[RunState, frozenset[RunState]] = {
-    RunState.CLAIMED: frozenset({RunState.SUBMITTED, RunState.LOST}),
+    RunState.CLAIMED: frozenset({RunState.SUBMITTED, RunState.SUCCEEDED, RunState.LOST}),
     RunState.SUBMITTED: SETTLED,
     RunState.SUCCEEDED: frozenset({RunState.CLAIMED}),
     RunState.REJECTED: frozenset({RunState.CLAIMED}),
@@ -54,7 +54,8 @@ LEGAL_MOVES: dict[RunState, frozenset[RunState]] = {
     RunState.LOST: frozenset({RunState.CLAIMED}),
     RunState.IGNORED: frozenset(),
 }
-"""Back to `claimed` leads only a replay, which is a new attempt: within an attempt no state is ever entered twice."""
+"""Back to `claimed` leads only a replay, which is a new attempt: within an attempt no state is ever entered twice.
+From `claimed` straight to `succeeded` leads only the reuse of another run's result (docs/adr/0013)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ class Upload:
         Bytes.
     uploaded_at
         The blob's last-modified time.
+    md5
+        Of the content, in hex, as storage keeps it; "" when it keeps none.
     """
 
     account: str
@@ -79,6 +82,7 @@ class Upload:
     etag: str
     size: int
     uploaded_at: datetime
+    md5: str = field(default="", compare=False)
 
     @property
     def run_id(self) -> RunId:
@@ -162,6 +166,8 @@ class Run:
     outcome: Outcome | None = None
     failure: Failure | None = None
     cost: CostEstimate | None = None
+    result_key: str | None = None
+    """What the result depends on besides this very run (`pipeline.reuse`); None when it is not to be reused."""
     version: str | None = field(default=None, compare=False)
     """The ledger's own ETag of the row this was read from; None when it was never stored."""
 
@@ -207,9 +213,11 @@ class Run:
         return type(self)(self.upload, RunState.CLAIMED, claimed_at=at, attempt=self.attempt + 1, version=self.version)
 
     def decided(self, outcome: Outcome, at: datetime) -> Self:
-        """Move to `succeeded` or `rejected`, as the worker's outcome says."""
+        """Move to `succeeded` or `rejected`, as the outcome says: the worker's, or one that is reused."""
         state = RunState(outcome.status)
         self._check(state)
+        if self.state is RunState.CLAIMED and not outcome.reused_from:
+            raise IllegalMove(f"Run {self.attempt_id} is claimed: it has no task that could have decided.")
         failure = Failure(outcome.code, outcome.message) if outcome.code and outcome.message else None
         return replace(self, state=state, outcome=outcome, failure=failure, settled_at=at)
 

@@ -92,6 +92,12 @@ SPECS = (
     Spec(
         "PRICE_API", "https://prices.azure.com/api/retail/prices", _address, "Address of the Azure Retail Prices API."
     ),
+    Spec(
+        "REUSE_RESULTS",
+        "false",
+        _flag,
+        "true: a file whose content was processed before by the same image and limits gets that result, unprocessed.",
+    ),
     Spec("EVENTS_TOPIC", "run-events", _text, "Service Bus topic that gets one event per settled run."),
     Spec("EMAIL_SUBSCRIPTION", "email", _text, "Subscription that the e-mail notification reads."),
     Spec("WEBHOOK_SUBSCRIPTION", "webhook", _text, "Subscription that the webhook notification reads."),
@@ -150,6 +156,7 @@ class Settings:
     price_source: str
     price_currency: str
     price_api: str
+    reuse_results: bool
     events_topic: str
     email_subscription: str
     webhook_subscription: str
@@ -199,6 +206,8 @@ class Settings:
         problems += _contradictions(values, connections)
         problems += _unresolved(environment)
         problems += _keys_in_azure(environment)
+        if values["reuse_results"] and runs_in_azure(environment) and "@sha256:" not in values["worker_image"]:
+            problems.append("REUSE_RESULTS needs WORKER_IMAGE by digest (…@sha256:…): a tag may come to mean another.")
         if problems:
             raise SettingsError("The settings cannot be used:\n" + "\n".join(f"  - {problem}" for problem in problems))
         return cls(**values, connections=connections, in_azure=runs_in_azure(environment))

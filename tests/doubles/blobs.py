@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
@@ -24,7 +25,8 @@ class MemoryBlobs:
 
     def put(self, container: str, name: str, content: bytes) -> Upload:
         """Store a blob."""
-        upload = Upload(self.account, container, name, f"0x{next(self._etags):X}", len(content), datetime.now(UTC))
+        etag, md5 = f"0x{next(self._etags):X}", hashlib.md5(content, usedforsecurity=False).hexdigest()
+        upload = Upload(self.account, container, name, etag, len(content), datetime.now(UTC), md5)
         self.contents[container, name], self.uploads[container, name] = content, upload
         return upload
 
@@ -49,6 +51,12 @@ class MemoryBlobs:
         if len(content) > limit:
             raise RequestRefused
         return content
+
+    def copy(self, source: Upload, container: str, name: str) -> bool:
+        if self.uploads.get((source.container, source.name)) != source:
+            raise BlobGone
+        self.put(container, name, self.contents[source.container, source.name])
+        return True
 
     def upload(self, container: str, name: str, content: IO[bytes], size: int, progress: Progress) -> Upload:
         stored = self.put(container, name, content.read(size))

@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import count
 
 from pipeline.ledger import EVERY_RUN, Counts, RunFilter, RunPage
+from pipeline.ledger_index import reusable
 from shared.errors import InvalidDocument, LedgerConflict, RunExists, RunNotFound
 from shared.runs import Run, RunId, RunState
 
@@ -60,6 +61,9 @@ class MemoryLedger:
             if run.state.settled and run.settled_at and not run.notified_at and run.settled_at < settled_before
         ]
         return [self.runs[run_id] for _, run_id in sorted(due)[:limit]]
+
+    def with_result(self, result_key: str, limit: int) -> list[Run]:
+        return [run for run in self.runs.values() if run.result_key == result_key and reusable(run)][:limit]
 
     def counts(self, since: datetime) -> Counts:
         counts: dict[tuple[datetime, RunState], int] = {}

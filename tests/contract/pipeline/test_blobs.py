@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -139,3 +141,29 @@ def test_page_of_an_empty_container_is_empty(blobs: BlobStore, fresh: str) -> No
     """And the last one."""
     page = blobs.uploads_page(fresh, None, 10)
     assert (page.uploads, page.next) == ((), None)
+
+
+def test_blob_tells_the_md5_of_its_content(blobs: BlobStore, fresh: str) -> None:
+    """Asked for one by one, or listed: the same content has the same one."""
+    for name in ("a.json", "b.json"):
+        put(blobs, fresh, name, b"the same")
+    put(blobs, fresh, "c.json", b"another")
+    listed = {upload.name: upload.md5 for upload in blobs.list_uploads(fresh)}
+    assert listed["a.json"] == listed["b.json"] == blobs.properties(fresh, "a.json").md5
+    assert listed["a.json"] == hashlib.md5(b"the same", usedforsecurity=False).hexdigest()
+    assert listed["c.json"] != listed["a.json"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_that_very_version_is_copied(blobs: BlobStore, fresh: str, name: str) -> None:
+    """A newer one in its place, or none, is none of ours."""
+    put(blobs, fresh, name, b"first")
+    first = blobs.properties(fresh, name)
+    assert blobs.copy(first, fresh, "copies/a")
+    assert blobs.read(fresh, "copies/a", 100) == b"first"
+    put(blobs, fresh, name, b"second")
+    with pytest.raises(BlobGone):
+        blobs.copy(first, fresh, "copies/a")
+    with pytest.raises(BlobGone):
+        blobs.copy(replace(first, name="nobody.json"), fresh, "copies/a")
+    assert blobs.read(fresh, "copies/a", 100) == b"first"

@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from pipeline.ledger import Ledger, RunFilter, change_run
@@ -340,3 +341,21 @@ def test_bookmark_reads_back_what_was_written_last(ledger: Ledger) -> None:
     ledger.set_bookmark("sweep", "one")
     ledger.set_bookmark("sweep", "two ü")
     assert ledger.bookmark("sweep") == "two ü"
+
+
+def test_results_are_found_by_what_they_depend_on(ledger: Ledger) -> None:
+    """Succeeded runs that were worked out; none that failed, was reused, depends on other things, or was replayed."""
+    key, other = "ab" * 16, "ab" * 15 + "ac"
+    runs = {name: ledger.claim(a_claimed_run(f"{name}.json")) for name in ("good", "other", "bad", "reused", "open")}
+    for name, run in runs.items():
+        task = run.submitted(TaskKey("job", run.run_id), NOON)
+        keyed = replace(run if name == "reused" else task, result_key=other if name == "other" else key)
+        outcome = an_outcome(run, rejected=name == "bad")
+        outcome = msgspec.structs.replace(outcome, reused_from="0" * 32 if name == "reused" else None)
+        ledger.save(keyed if name == "open" else keyed.decided(outcome, NOON), run)
+    [found] = ledger.with_result(key, 10)
+    assert found == ledger.get(runs["good"].run_id)
+    assert ledger.with_result("ab" * 14, 10) == []
+    published = ledger.save(replace(found, notified_at=NOON), found)
+    ledger.save(published.replayed(NOON), published)
+    assert ledger.with_result(key, 10) == []

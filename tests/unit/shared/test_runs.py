@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,7 +69,9 @@ def test_only_legal_moves_are_made(start: RunState, end: RunState) -> None:
             case RunState.SUBMITTED:
                 return run.submitted(TaskKey("j", "t"), NOON).state
             case RunState.SUCCEEDED | RunState.REJECTED:
-                return run.decided(an_outcome(run, rejected=end is RunState.REJECTED), NOON).state
+                outcome = an_outcome(run, rejected=end is RunState.REJECTED)
+                reused_from = "0" * 32 if start is RunState.CLAIMED else None
+                return run.decided(msgspec.structs.replace(outcome, reused_from=reused_from), NOON).state
             case RunState.FAILED | RunState.LOST:
                 return run.ended_without_outcome(end, Failure("c", "m"), NOON).state
             case RunState.CLAIMED:
@@ -81,6 +84,12 @@ def test_only_legal_moves_are_made(start: RunState, end: RunState) -> None:
     else:
         with pytest.raises(IllegalMove):
             move()
+
+
+def test_claim_is_decided_by_a_reused_outcome_only() -> None:
+    """A worker's outcome needs a task that could have decided."""
+    with pytest.raises(IllegalMove):
+        a_claimed_run().decided(an_outcome(a_claimed_run()), NOON)
 
 
 def test_replay_keeps_the_upload_and_nothing_else() -> None:
