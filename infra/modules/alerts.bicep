@@ -49,6 +49,7 @@ var logs = [
   { name: 'pool-unwell', severity: 2, silent: false, query: 'AppTraces | where Message startswith "pool.unwell"' }
   { name: 'runs-lost', severity: 2, silent: false, query: 'AppTraces | where Message startswith "run.lost"' }
   { name: 'notifications-given-up', severity: 2, silent: false, query: 'AppTraces | where Message startswith "notification.given_up"' }
+  { name: 'dashboard-incomplete', severity: 3, silent: false, query: 'AppTraces | where Message startswith "dashboard.page_incomplete"' }
   { name: 'poison-foreign', severity: 3, silent: false, query: 'AppTraces | where Message startswith "poison.foreign"' }
   { name: 'uploads-missed', severity: 3, silent: false, query: 'AppTraces | where Message startswith "upload.missed" | summarize missed = count() | where missed > 10' }
 ]
