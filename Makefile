@@ -33,7 +33,7 @@ format: setup
 	$(BIN)/ruff format .
 
 bench: setup
-	@$(BIN)/python -m tests.bench $(if $(SIZE),--size $(SIZE)) $(if $(ROUNDS),--rounds $(ROUNDS))
+	@$(BIN)/python -m tests.bench $(if $(SIZE),--size $(SIZE)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SHAPES),--shapes)
 
 load: setup
 	@$(BIN)/python -m tests.bench.load $(if $(FILES),--files $(FILES))

@@ -1,1 +1,1 @@
-"""The contenders: each reads a file and prints the same figures. Most of them validate nothing: a favour to them."""
+"""The contenders: each reads a file, checks every transaction as the worker does, and prints the figures to compare."""

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ COLUMNS = """{transaction_id: 'JSON', timestamp: 'JSON',
  payment_method: 'JSON', status: 'JSON'}"""
 MACROS = """
 create macro text(x) as trim(x::varchar, '"');
-create macro is_text(x) as left(x::varchar, 1) = '"';
+create macro is_text(x) as left(x::varchar, 1) = '"' and x::varchar != '""';
 create macro may_be_text(x) as x is null or x::varchar = 'null' or left(x::varchar, 1) = '"';
 create macro cents(x) as case when left(x::varchar, 1) in ('"', 't', 'f', '[', '{') then null
                          else cast(round(try_cast(x::varchar as double) * 100) as bigint) end;
@@ -43,39 +44,29 @@ from read_json('{path}', format = 'array', columns = {columns});
 create temp table again as select place from (select place,
   row_number() over (partition by transaction_id order by place) as nth from t where transaction_id in
   (select transaction_id from t group by 1 having count(*) > 1)) where nth > 1;
-create temp table valid as select place, text(transaction_id) as id, text(customer.customer_id) as customer, net,
-  amount,
-  moment, text(status) as status, text(payment_method) as method, line_items, cents(tax) as tax,
-  coalesce(cents(shipping), cents(shipping_cost), 0) as shipping
+create temp table valid as select place, text(transaction_id) as id, text(customer.customer_id) as customer,
+  customer.name as name, net, amount, moment, text(status) as status, text(payment_method) as method,
+  line_items, cents(tax) as tax, coalesce(cents(shipping), cents(shipping_cost), 0) as shipping
   from t where good and place not in (select place from again);
 create temp table done as select * from valid where status = 'completed';
-create temp table line as select place, status, customer, text(x.product_id) as product, text(x.product_name) as name,
+create temp table line as select place, status, customer, text(x.product_id) as product, x.product_name as name,
   coalesce(nullif(text(x.category), ''), 'Unknown') as category, whole(x.quantity) as quantity,
   cents(x.unit_price) as price, cents(x.subtotal) as amount
   from (select place, status, customer, unnest(line_items) as x from valid);
 create temp view sold as select * from line where status = 'completed';
 """
-OTHER_FIGURES = """
-select sum(net), sum(tax), sum(shipping), min(epoch_us(moment)), max(epoch_us(moment)) from done;
-select orders, count(*), sum(spent) from
-  (select count(*) as orders, sum(amount) as spent from done group by customer) group by orders;
-select product, arg_max(name, place), sum(quantity)::bigint as units
-  from sold group by product order by units desc, product limit 10;
-select strftime(moment, '%Y-%m'), sum(amount), count(*) from done group by 1;
-select status, count(*) from valid group by 1;
-select method, count(*) from valid group by 1;
-select id, customer, epoch_us(moment), amount from valid
-  order by amount desc, id limit 50;
-select avg(amount), stddev_pop(amount) from valid;
-select customer, count(*) from line where quantity > 20 group by 1;
-select customer, max(k) from
-  (select customer, count(*) over (partition by customer order by epoch_us(moment)
-  range between 600000000 preceding and current row) as k from valid) group by 1 having max(k) >= 5;
-select count(*) from line where abs(quantity * price - amount) > quantity + 1;
-select count(*) from valid join
-  (select place, sum(amount) as lines, count(*) as n from line group by 1) using (place)
-  where abs(lines - net) > n or abs(net + tax + shipping - amount) > 3
+MOST_WITHIN = """
+select customer, max(k) from (select customer, count(*) over (partition by customer order by epoch_us(moment)
+  range between {window} preceding and current row) as k from valid where amount > ?)
+  group by 1 having max(k) >= {least}
 """
+INCONSISTENT = """
+select count(*) from valid join
+  (select place, sum(amount) as lines, count(*) as n, bool_or(abs(quantity * price - amount) > quantity + 1) as off
+   from line group by 1) using (place)
+  where off or abs(lines - net) > n or abs(net + tax + shipping - amount) > 3
+"""
+_Query = Callable[..., list[Any]]
 
 
 def array_of(path: str, folder: str) -> str:
@@ -90,36 +81,81 @@ def array_of(path: str, folder: str) -> str:
 
 
 def figures(path: str) -> dict[str, Any]:
-    """The figures of `loops`, and those of the report besides."""
+    """The figures of `loops`, but for the number of errors."""
     db = duckdb.connect()
     db.execute("SET enable_progress_bar = false; SET TimeZone = 'UTC'")
     db.execute(MACROS)
     db.execute(CHECKED.replace("{path}", path).replace("{columns}", COLUMNS))
 
-    def rows(query: str) -> list[tuple[Any, ...]]:
-        found: list[tuple[Any, ...]] = db.execute(query).fetchall()
-        return found
+    def rows(query: str, *values: Any) -> list[Any]:
+        return [row[0] if len(row) == 1 else list(row) for row in db.execute(query, values).fetchall()]
 
-    def sums(name: str, table: str, rest: str) -> list[tuple[str, float]]:
-        query = f"select {name} as n, sum(amount)::bigint as a from {table} group by n {rest}"
-        return [(key, cents / 100) for key, cents in rows(query)]
+    return {**_sums(rows), **_anomalies(rows), **_rankings(rows)}
 
-    for query in OTHER_FIGURES.split(";"):
-        rows(query)
-    count = rows("select count(*) from valid")[0][0]
-    orders, revenue, customers = rows("select count(*), sum(amount)::bigint, count(distinct customer) from done")[0]
-    top = "order by a desc, n limit 10"
-    at = (95 * count + 99) // 100 - 1
+
+def _sums(rows: _Query) -> dict[str, Any]:
+    orders, *sums, customers, first, last = rows(
+        "select count(*), sum(amount)::bigint, sum(net)::bigint, sum(tax)::bigint, sum(shipping)::bigint,"
+        " count(distinct customer), strftime(min(moment), '%Y-%m-%dT%H:%M:%S'),"
+        " strftime(max(moment), '%Y-%m-%dT%H:%M:%S') from done"
+    )[0]
+    count, valid = rows("select count(*) from t")[0], rows("select count(*) from valid")[0]
+    days = "select strftime(moment, '%Y-%m-%d') as n, sum(amount) / 100, count(*) from done group by n order by n"
     return {
-        "transactions": rows("select count(*) from t")[0][0],
+        "transactions": count,
+        "invalid": count - valid,
         "orders": orders,
-        "revenue": revenue / 100,
+        **{name: cents / 100 for name, cents in zip(("revenue", "net", "tax", "shipping"), sums, strict=True)},
+        "items": rows("select sum(quantity)::bigint from sold")[0],
         "customers": customers,
-        "threshold": rows(f"select amount from valid order by amount limit 1 offset {at}")[0][0] / 100,
-        "top_customers": [list(row) for row in sums("customer", "done", top)],
-        "top_products": [list(row) for row in sums("product", "sold", top)],
-        "categories": dict(sums("category", "sold", "order by n")),
-        "days": dict(sums("strftime(moment, '%Y-%m-%d')", "done", "order by n")),
+        "first_and_last": [first, last],
+        "days": {day: sales for day, *sales in rows(days)},
+        "statuses": dict(rows("select status, count(*) from valid group by 1 order by 1")),
+        "methods": dict(rows("select method, count(*) from valid group by 1 order by 1")),
+    }
+
+
+def _anomalies(rows: _Query) -> dict[str, Any]:
+    at = (95 * rows("select count(*) from valid")[0] + 99) // 100 - 1
+    threshold = rows(f"select amount from valid order by amount limit 1 offset {at}")[0]
+    far = rows("select avg(amount) + 3 * stddev_pop(amount) from valid")[0]
+    shown = "select id, amount / 100, amount > ? from valid where amount > ? order by amount desc, id limit 50"
+    unusual = "select customer, count(*) from line where quantity > 20 group by 1"
+    patterns = [
+        *rows(MOST_WITHIN.format(window=3_600_000_000, least=3), threshold),
+        *rows(MOST_WITHIN.format(window=600_000_000, least=5), 0),
+        *rows(unusual),
+    ]
+    return {
+        "threshold": threshold / 100,
+        "high": rows("select count(*) from valid where amount > ?", threshold)[0],
+        "highest": rows(shown, far, threshold),
+        "patterns": sorted([-most, customer] for customer, most in patterns)[:50],
+        "inconsistent": rows(INCONSISTENT)[0],
+    }
+
+
+def _rankings(rows: _Query) -> dict[str, Any]:
+    rows(
+        "create temp table by_customer as select customer, arg_max(name, place) as name, sum(amount) as spent,"
+        " count(*) as orders from done group by 1"
+    )
+    rows(
+        "create temp table by_product as select product, arg_max(name, place) as name, arg_max(category, place) as"
+        " category, sum(amount) as amount, sum(quantity)::bigint as units from sold group by 1"
+    )
+    few = rows("select count(*), sum(spent) / 100 from by_customer where orders between 2 and 5")[0]
+    products = (
+        "select product, name->>'$', category, amount / 100 from by_product order by amount desc, product limit 10"
+    )
+    return {
+        "two_to_five": few,
+        "top_customers": rows(
+            "select customer, name->>'$', spent / 100 from by_customer order by spent desc, customer limit 10"
+        ),
+        "top_products": rows(products),
+        "top_by_units": rows("select product from by_product order by units desc, product limit 10"),
+        "categories": dict(rows("select category, sum(amount) / 100 from sold group by 1 order by 1")),
     }
 
 
