@@ -42,12 +42,16 @@ def process(source: Source, errors: BinaryIO, limits: Limits, stored_bytes: int,
     if len(head) <= SMALL and _inflates_to_little(head):
         return plain.process(io.BytesIO(head), errors, limits)
     from worker.fast.engine import process as process_fast
+
+    joined = _Joined(head, source)
+    count = processes or (cpu_count() if stored_bytes >= WORTH_PROCESSES else 1)
+    if count == 1:
+        return process_fast(joined, errors, limits)
     from worker.fast.processes import cores
     from worker.fast.segment import Rules
 
-    count = processes or (cpu_count() if stored_bytes >= WORTH_PROCESSES else 1)
     with cores(Rules.of(limits), count) as several:
-        return process_fast(_Joined(head, source), errors, limits, several)
+        return process_fast(joined, errors, limits, several)
 
 
 def cpu_count() -> int:

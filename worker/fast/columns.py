@@ -5,19 +5,20 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
-from worker.fast.decode import Transaction
+from worker.fast.decode import Line, Transaction
 from worker.fast.moments import read_timestamps
-from worker.fast.numbers import Codes, Floats, Ints, coded, packed
+from worker.fast.numbers import Codes, Floats, Ints, codes_of, packed
 
 
 class Tables:
     """The texts of a segment and their codes. A text that is absent or empty has the code 0 where it may be so."""
 
     def __init__(self) -> None:
-        self.customers: list[str] = []
+        self.customers = Codes()
         self.names = Codes({None: 0, "": 0})
         self.products = Codes()
         self.product_names = Codes()
@@ -50,37 +51,42 @@ class Columns:
 
 
 class Gatherer:
-    """Takes typed transactions piece by piece."""
+    """Takes typed transactions piece by piece.
+
+    But for their ids it keeps none of their texts: those would lie scattered over the memory in which the next piece is
+    decoded.
+    """
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
         self._ids: list[str] = []
         self._stamps: list[str] = []
-        self._customers: list[str] = []
         self._pieces: list[tuple[Ints, ...]] = []
 
-    def add(self, transactions: Sequence[Transaction], places: Ints) -> None:
-        """Take transactions, of which each has its place in the segment."""
+    def add(self, transactions: Sequence[Transaction], ids: Sequence[str], places: Ints) -> None:
+        """Take transactions, of which each has its id and its place in the segment."""
         tables = self._tables
-        lines = [line for one in transactions for line in one.line_items]
+        lines = list(chain.from_iterable([one.line_items for one in transactions]))
         customers = [one.customer for one in transactions]
-        self._ids += [one.transaction_id for one in transactions]
-        self._stamps += [one.timestamp for one in transactions]
-        self._customers += [customer.customer_id for customer in customers]
+        stamps = [one.timestamp for one in transactions]
+        self._ids += ids
+        self._stamps.append("".join(stamps))
         self._pieces.append(
             (
                 places,
-                packed("i", [tables.names[customer.name] for customer in customers]),
-                packed("i", [tables.statuses[one.status] for one in transactions]),
-                packed("i", [tables.methods[one.payment_method] for one in transactions]),
+                packed("i", list(map(len, stamps))),
+                codes_of([customer.customer_id for customer in customers], tables.customers),
+                codes_of([customer.name for customer in customers], tables.names),
+                codes_of([one.status for one in transactions], tables.statuses),
+                codes_of([one.payment_method for one in transactions], tables.methods),
                 packed("i", [len(one.line_items) for one in transactions]),
                 _amounts(transactions),
-                packed("i", [tables.products[line.product_id] for line in lines]),
-                packed("i", [tables.product_names[line.product_name] for line in lines]),
-                packed("i", [tables.categories[line.category] for line in lines]),
+                codes_of([line.product_id for line in lines], tables.products),
+                codes_of([line.product_name for line in lines], tables.product_names),
+                codes_of([line.category for line in lines], tables.categories),
                 packed("q", [line.quantity for line in lines]),
                 packed("d", [line.unit_price for line in lines]),
-                _discounts(transactions),
+                _discounts(lines),
                 packed("d", [line.subtotal for line in lines]),
             )
         )
@@ -89,14 +95,13 @@ class Gatherer:
         """All that was taken; None when nothing was."""
         if not self._ids:
             return None
-        place, name, status, method, count, amounts, product, title, category, quantity, *prices = (
+        place, size, customer, name, status, method, count, amounts, product, title, category, quantity, *prices = (
             np.concatenate(parts) for parts in zip(*self._pieces, strict=True)
         )
-        self._tables.customers, customer = coded(self._customers)
         return Columns(
             ids=self._ids,
             place=place,
-            time=read_timestamps(self._stamps),
+            time=read_timestamps(self._stamps, size),
             customer=customer,
             name=name,
             status=status,
@@ -121,8 +126,8 @@ def _amounts(transactions: Sequence[Transaction]) -> Floats:
         return packed("d", [a for t, cost in pairs for a in (t.subtotal, t.tax, cost, t.total)])
 
 
-def _discounts(transactions: Sequence[Transaction]) -> Floats:
+def _discounts(lines: Sequence[Line]) -> Floats:
     try:
-        return packed("d", [line.discount for one in transactions for line in one.line_items])  # type: ignore[misc]
+        return packed("d", [line.discount for line in lines])  # type: ignore[misc]
     except struct.error:  # somewhere it is null
-        return packed("d", [line.discount or 0.0 for one in transactions for line in one.line_items])
+        return packed("d", [line.discount or 0.0 for line in lines])

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from worker.fast.stream import Stream
 
-PIECE = 1 << 17
+PIECE = 1 << 16
 """Bytes decoded at a time. Smaller ones cost calls, larger ones land in memory that is not in the cache."""
 SEGMENT = 1 << 21
 """Bytes handed to a core at a time."""

@@ -13,7 +13,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from worker.fast.numbers import count_brackets
+from worker.fast.numbers import more_openings
 from worker.parse import DECODER, too_deep
 
 Amount = Annotated[float, Meta(ge=-1.0, le=2e12)]
@@ -213,8 +213,7 @@ def _check_levels(text: bytes, levels: int, records: Records) -> None:
     """No transaction nests too deep: for that it needs many brackets that none of the usual fields has."""
     typed = records.typed or [one for one in records.mixed if isinstance(one, Transaction)]
     usual = _BRACKETS_OF_A_TRANSACTION * len(typed) + sum([len(one.line_items) for one in typed])
-    unusual = count_brackets(text) - usual
-    if unusual > levels - _LEVELS_OF_A_TRANSACTION:
+    if more_openings(text, usual + levels - _LEVELS_OF_A_TRANSACTION):
         shown = text.decode()
         if too_deep(shown, 0, len(shown), levels):
             raise Unproven

@@ -1,4 +1,4 @@
-"""Timestamps as a column: the usual form all at once, by arithmetic on its characters; any other form one by one."""
+"""Timestamps as a column: the usual form all at once, by arithmetic on its characters; others one by one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from worker.fast.numbers import Ints, Mask, packed
+from worker.fast.numbers import Ints, Mask
 from worker.times import DAY, MINUTE, SECOND, parse_timestamp
 
 NEVER = -(2**63)
@@ -27,40 +27,38 @@ _ANY_MOMENT = "2000-01-01T00:00:00"
 _LONGEST_KEPT = 40
 
 
-def read_timestamps(stamps: Sequence[str]) -> Ints:
-    """Read timestamps as microseconds since 1970 in UTC, or `NEVER`."""
-    heads = "".join([stamp[:_WIDTH] for stamp in stamps])
-    if len(heads) == _WIDTH * len(stamps) and heads.isascii():
-        return _read(heads, stamps)
-    # One that does not fit must not slow down all the others.
-    fits = [len(stamp) >= _WIDTH and stamp.isascii() for stamp in stamps]
-    fitting = [stamp if fit else _ANY_MOMENT for stamp, fit in zip(stamps, fits, strict=True)]
-    times = _read("".join([stamp[:_WIDTH] for stamp in fitting]), fitting)
-    for place in [place for place, fit in enumerate(fits) if not fit]:
-        times[place] = _one(stamps[place])
+def read_timestamps(texts: Sequence[str], sizes: Ints) -> Ints:
+    """Read timestamps as microseconds since 1970 in UTC, or `NEVER`.
+
+    Parameters
+    ----------
+    texts
+        The timestamps, one right after the other; where one text ends, a timestamp does.
+    sizes
+        How many characters each of them has.
+    """
+    text = "".join(texts)
+    letters = np.frombuffer(text.encode("ascii", "replace"), np.uint8)  # a character stays one, as "?"
+    begins = np.cumsum(sizes) - sizes
+    long_enough = sizes >= _WIDTH
+    times = np.full(len(sizes), NEVER)
+    times[long_enough] = _local_times(letters[begins[long_enough, np.newaxis] + np.arange(_WIDTH)])
+    usual = sizes == _WIDTH + 1
+    usual[usual] = letters[begins[usual] + _WIDTH] == ord("Z")
+    for place in np.flatnonzero(~usual | (times == NEVER)).tolist():
+        begin = int(begins[place])
+        times[place] = _unusual(text[begin : begin + int(sizes[place])], int(times[place]))
     return times
 
 
-def _read(heads: str, stamps: Sequence[str]) -> Ints:
-    times = _local_times(np.frombuffer(heads.encode(), np.uint8).reshape(-1, _WIDTH))
-    ends = [stamp[_WIDTH:] for stamp in stamps]
-    return times if ends.count("Z") == len(ends) else _shifted(times, stamps, _after_heads(ends))
-
-
-def _shifted(times: Ints, stamps: Sequence[str], shifts: Ints) -> Ints:
-    # An offset may lead out of the calendar, only in its first and last year: those are read one by one.
-    known = (times != NEVER) & (shifts != NEVER)
-    at_the_edge = known & ((times < _FIRST_SAFE) | (times > _LAST_SAFE))
-    times = np.where(known, times + np.where(known, shifts, 0), NEVER)
-    for place in np.flatnonzero(at_the_edge).tolist():
-        times[place] = _one(stamps[place])
-    return times
-
-
-def _after_heads(ends: Sequence[str]) -> Ints:
-    """What each fraction and offset adds to the moment, or `NEVER`."""
-    shifts = {end: _known_shift(end) if len(end) < _LONGEST_KEPT else _shift(end) for end in set(ends)}
-    return packed("q", list(map(shifts.__getitem__, ends)))
+def _unusual(stamp: str, local: int) -> int:
+    """Read a timestamp with a fraction or an offset, of which the date and the time are read already, or any other."""
+    # An offset may lead out of the calendar, only in its first and last year.
+    if not _FIRST_SAFE < local < _LAST_SAFE:
+        return _one(stamp)
+    end = stamp[_WIDTH:]
+    shift = _known_shift(end) if len(end) < _LONGEST_KEPT else _shift(end)
+    return NEVER if shift == NEVER else local + shift
 
 
 def _one(stamp: str) -> int:

@@ -16,6 +16,9 @@ FINGERPRINT = np.dtype([("first", np.uint64), ("second", np.uint32)])
 _EMPTY = np.uint64(0)
 _FULLEST = 0.75
 _GROWTH = 1.5
+_FASTEST_GROWTH = 2.0
+_LARGE = 1 << 20
+"""Slots from which on memory counts more than time."""
 _SMALLEST = 1 << 12
 _MOVED_AT_A_TIME = 1 << 14
 
@@ -54,7 +57,8 @@ class Seen:
         return known
 
     def _grow(self, count: int) -> None:
-        size = max(int(len(self._first) * _GROWTH), int(count / _FULLEST) + 1)
+        growth = _GROWTH if len(self._first) >= _LARGE else _FASTEST_GROWTH
+        size = max(int(len(self._first) * growth), int(count / _FULLEST) + 1)
         used = self._first != _EMPTY
         first, second = self._first[used], self._second[used]
         self._first, self._second = np.zeros(size, np.uint64), np.zeros(size, np.uint32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -118,11 +119,14 @@ class _Segment:
         if text is not None:
             self._texts.append((first, text))
         if typed and not again:
-            self._gatherer.add(typed, np.arange(first, first + len(typed), dtype=np.int32))
+            self._gatherer.add(typed, cast("list[str]", ids), np.arange(first, first + len(typed), dtype=np.int32))
             return
         kept = self._examined(typed or records.mixed, first, again)
         if kept:
-            self._gatherer.add(list(kept.values()), np.array(list(kept), np.int32))
+            transactions = list(kept.values())
+            self._gatherer.add(
+                transactions, [one.transaction_id for one in transactions], np.array(list(kept), np.int32)
+            )
 
     def part(self) -> Part:
         """What all of it amounts to."""
@@ -140,8 +144,8 @@ class _Segment:
     def _fill(self, part: Part, rows: Rows) -> None:
         tables = self._tables
         part.valid = add_up(widen_where_needed(rows), tables, self._rules.revenue_statuses)
-        part.customers = tables.customers
-        part.products = list(tables.products)  # type: ignore[arg-type]  # None is no key of these
+        part.customers = list(tables.customers)  # type: ignore[arg-type]  # None is no key of these
+        part.products = list(tables.products)  # type: ignore[arg-type]
         part.product_names = list(tables.product_names)  # type: ignore[arg-type]
         part.statuses = list(tables.statuses)  # type: ignore[arg-type]
         part.methods = list(tables.methods)  # type: ignore[arg-type]

@@ -90,7 +90,7 @@ class Part:
 
 def add_up(rows: Rows, tables: Tables, revenue_statuses: Sequence[str]) -> Valid:
     """Add up valid rows, of which there is at least one."""
-    customers = tables.customers
+    customers = list(map(str, tables.customers))
     unusual = np.repeat(rows.customer, rows.line_count)[rows.quantity > UNUSUAL_QUANTITY]
     sizes = sizes_of_differences(rows)
     counting = [code for text, code in tables.statuses.items() if text in revenue_statuses]
