@@ -102,6 +102,9 @@ param webhookSecrets string = ''
 @description('Optional. Which events are posted: a Service Bus SQL filter over the properties state, prefix and attempt.')
 param webhookFilter string = '1=1'
 
+@description('Optional. Client id of the app registration by which people sign in to the dashboard (docs/deployment.md). Empty: it is shut.')
+param dashboardClientId string = ''
+
 @description('Optional. Mail address that Azure Monitor sends alerts and budget warnings to. Empty: alerts are only shown.')
 param alertEmail string = ''
 
@@ -327,6 +330,7 @@ module function 'modules/function.bicep' = {
     emailEndpoint: email.outputs.endpoint
     emailFrom: email.outputs.sender
     emailTo: emailTo
+    dashboardClientId: dashboardClientId
     webhookUrl: webhookUrl
     webhookSecretsUri: keyVault.outputs.webhookSecretsUri
     insightsConnectionString: monitoring.outputs.insightsConnectionString
@@ -381,6 +385,7 @@ output AZURE_RESOURCE_GROUP string = group.name
 output AZURE_CONTAINER_REGISTRY_NAME string = registry.outputs.name
 output AZURE_FUNCTION_APP_NAME string = function.outputs.name
 output AZURE_FUNCTION_APP_URL string = function.outputs.url
+output AZURE_FUNCTION_APP_PRINCIPAL_ID string = identities.outputs.appPrincipalId
 output AZURE_STORAGE_ACCOUNT_NAME string = storage.outputs.name
 output AZURE_BATCH_ACCOUNT_NAME string = batch.outputs.name
 output AZURE_EVENT_GRID_TOPIC_NAME string = eventGrid.outputs.name

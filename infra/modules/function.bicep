@@ -53,6 +53,9 @@ param emailFrom string
 @description('Required. Receivers of mails, separated by commas; may be empty.')
 param emailTo string
 
+@description('Required. App registration of the dashboard; may be empty.')
+param dashboardClientId string
+
 @description('Required. Where events are posted; may be empty.')
 param webhookUrl string
 
@@ -95,6 +98,8 @@ var platform = {
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'Authorization=AAD;ClientId=${identityClientId}'
   // Our packages before those of the worker (Python 3.11 and 3.12; newer ones do so by themselves).
   PYTHON_ISOLATE_WORKER_DEPENDENCIES: '1'
+  // People's sign-in is vouched for by the app's identity: no client secret.
+  OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: identityClientId
 }
 var ofThisDeployment = {
   BLOB_TRIGGER_SOURCE: 'EventGrid'
@@ -104,6 +109,7 @@ var ofThisDeployment = {
   WORKER_IDENTITY_RESOURCE_ID: workerIdentityId
   EMAIL_FROM: emailFrom
   EMAIL_TO: emailTo
+  DASHBOARD_SIGN_IN: empty(dashboardClientId) ? 'off' : 'entra'
   WEBHOOK_URL: webhookUrl
   WEBHOOK_SECRETS: empty(webhookSecretsUri) ? '' : '@Microsoft.KeyVault(SecretUri=${webhookSecretsUri})'
 }
@@ -179,6 +185,35 @@ resource settings 'Microsoft.Web/sites/config@2024-04-01' = {
   parent: site
   name: 'appsettings'
   properties: union(everythingElse, platform, connections, ofThisDeployment)
+}
+
+// Who opens the dashboard signs in with Entra ID; the dashboard looks at their roles itself. Event Grid and the host's own
+// calls are let through to where their keys are looked at.
+resource signIn 'Microsoft.Web/sites/config@2024-04-01' = if (!empty(dashboardClientId)) {
+  parent: site
+  name: 'authsettingsV2'
+  properties: {
+    platform: { enabled: true, runtimeVersion: '~1' }
+    globalValidation: {
+      requireAuthentication: true
+      unauthenticatedClientAction: 'RedirectToLoginPage'
+      redirectToProvider: 'azureactivedirectory'
+      excludedPaths: ['/runtime/webhooks/blobs', '/runtime/*', '/admin/*']
+    }
+    identityProviders: {
+      azureActiveDirectory: {
+        enabled: true
+        registration: {
+          clientId: dashboardClientId
+          clientSecretSettingName: 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'
+          openIdIssuer: '${environment().authentication.loginEndpoint}${subscription().tenantId}/v2.0'
+        }
+      }
+    }
+    login: { tokenStore: { enabled: false } }
+    httpSettings: { requireHttps: true }
+  }
+  dependsOn: [settings]
 }
 
 // Deployments log in by Entra ID; user name and password are off.

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from dashboard.guard import Role
 from tests.infra.bicep import INFRA, BicepFile, Choice, Source, module, text_of
 
 ROOT = INFRA.parent
@@ -139,6 +140,12 @@ def test_every_row_of_the_table_is_assigned() -> None:
     for variable in ROLES.named("var"):
         if re.match(r"(operatorO|o)n[A-Z]", variable):
             assert re.search(rf"\b{variable}\b", assigned), variable
+
+
+def test_the_dashboards_roles_are_those_that_it_looks_at() -> None:
+    """`infra/dashboard-roles.json` goes into the app registration by which people sign in."""
+    roles = json.loads((INFRA / "dashboard-roles.json").read_text())
+    assert {role["value"] for role in roles} == {role.value for role in Role}
 
 
 def test_no_role_is_assigned_anywhere_else() -> None:
