@@ -25,6 +25,7 @@ _WORDS = {
     "poison_lost": "that the trigger gave up on: lost",
     "poison_foreign": "in the poison queue that are none of ours: left there",
     "published": "settled and not published: published",
+    "retained": "processed: the input is cooled or archived",
     "purged": "older than LEDGER_DAYS: forgotten",
 }
 

@@ -38,7 +38,7 @@ from shared.connections import read_connection
 _START_SECONDS = 60.0
 _STEP = 0.02
 _WATCH_STEP = 0.2
-_CONTAINERS = ("INPUT_CONTAINER", "OUTPUT_CONTAINER", "LOGS_CONTAINER")
+_CONTAINERS = ("INPUT_CONTAINER", "OUTPUT_CONTAINER", "LOGS_CONTAINER", "ARCHIVE_CONTAINER")
 _WRITER = "batchjson"
 
 PortChoice = Literal["default", "free"]

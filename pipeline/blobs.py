@@ -10,7 +10,7 @@ from typing import IO, Any, Protocol
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
-from azure.storage.blob import BlobServiceClient, ContentSettings
+from azure.storage.blob import BlobServiceClient, ContentSettings, StandardBlobTier
 
 from pipeline.azure_errors import error_code, of_response, translated
 from shared.connections import Connection, account_name, blob_service
@@ -53,6 +53,12 @@ class BlobStore(Protocol):
 
         False means that storage still copies: copying again is harmless. `BlobGone` when that version is gone.
         """
+
+    def delete_version(self, upload: Upload) -> None:
+        """Delete that very version; `BlobGone` when it is gone, or a newer one has taken its place."""
+
+    def make_cool(self, upload: Upload) -> None:
+        """Move that version to the cool tier; `BlobGone` as above. Its ETag stays."""
 
     def upload(self, container: str, name: str, content: IO[bytes], size: int, progress: Progress) -> Upload:
         """Store a blob, overwriting; `size` is in bytes."""
@@ -125,6 +131,27 @@ class AzureBlobStore:
                     raise of_response("Blob storage", error) from error
                 return False
             return str(status) == "success"
+
+    def delete_version(self, upload: Upload) -> None:
+        """Delete on the condition that the ETag is still the same."""
+        with translated("Blob storage"):
+            try:
+                self._service.get_blob_client(upload.container, upload.name).delete_blob(
+                    etag=f'"{upload.etag}"', match_condition=MatchConditions.IfNotModified
+                )
+            except (ResourceNotFoundError, ResourceModifiedError) as error:
+                raise BlobGone(f"That version of {upload.container}/{upload.name} is gone.") from error
+
+    def make_cool(self, upload: Upload) -> None:
+        """Look at the ETag, then set the tier: Set Blob Tier takes no such condition (Blob service REST API)."""
+        if self.properties(upload.container, upload.name).etag != upload.etag:
+            raise BlobGone(f"That version of {upload.container}/{upload.name} is gone.")
+        with translated("Blob storage"):
+            try:
+                client = self._service.get_blob_client(upload.container, upload.name)
+                client.set_standard_blob_tier(StandardBlobTier.COOL)
+            except ResourceNotFoundError as error:
+                raise BlobGone(f"There is no blob {upload.container}/{upload.name}.") from error
 
     def upload(self, container: str, name: str, content: IO[bytes], size: int, progress: Progress) -> Upload:
         """Upload in blocks of 4 MiB."""

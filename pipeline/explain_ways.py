@@ -12,7 +12,8 @@ from pipeline.explanation import Step, StepName, StepStatus, Verdict
 from pipeline.notification.advice import advise
 from pipeline.notification.channel import Channel
 from pipeline.notification.wording import size
-from shared.runs import INPUT_SUFFIXES, Run, RunState, addressable
+from shared.locations import archive_name
+from shared.runs import INPUT_SUFFIXES, Retention, Run, RunState, addressable
 
 _EVENT_TIME = timedelta(minutes=2)
 _PUBLISH_TIME = timedelta(minutes=1)
@@ -55,6 +56,8 @@ def _blob(facts: Facts) -> Seen:
     if upload is None:
         cause = f"There is no blob of this name in {facts.settings.input_container}, and no run remembers one."
         return missing("there is no such blob", cause, "Look for it in the list (`batchjson runs`); case matters.")
+    if facts.run and facts.run.retention is Retention.MOVING:
+        return ok(f"moved to {facts.settings.archive_container}/{archive_name(facts.run)}", upload.uploaded_at)
     if present is None:
         return ok("deleted since", upload.uploaded_at)
     if present.etag != upload.etag:

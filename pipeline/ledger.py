@@ -95,6 +95,9 @@ class Ledger(Protocol):
     def unpublished(self, limit: int, settled_before: datetime) -> list[Run]:
         """The runs that were settled before a time and are not marked as published, the earliest first."""
 
+    def to_retain(self, limit: int) -> list[Run]:
+        """The runs with whose inputs something is to be done (see `pipeline.retention`), the earliest settled first."""
+
     def with_result(self, result_key: str, limit: int) -> list[Run]:
         """At most so many succeeded runs whose results depend on the same and were worked out, not reused."""
 

@@ -16,6 +16,7 @@ from shared.errors import InvalidDocument
 from shared.runs import Run, RunId, RunState, parse_attempt_id
 
 UNPUBLISHED = "unpublished"
+RETENTION = "retention"
 DAYS = "day-"
 _RESULTS = "result-"
 _LAST_MICROSECOND = 10**17
@@ -45,9 +46,16 @@ def index_rows(run: Run) -> dict[Key, Row]:
     }
     if run.state.settled and run.settled_at and not run.notified_at:
         rows[Key(UNPUBLISHED, f"{_microseconds(run.settled_at):018d}-{run.attempt_id}")] = content
+    if run.settled_at and due_for_retention(run):
+        rows[Key(RETENTION, f"{_microseconds(run.settled_at):018d}-{run.attempt_id}")] = content
     if reusable(run):
         rows[Key(f"{_RESULTS}{(run.result_key or '')[:2]}", f"{run.result_key}-{run.attempt_id}")] = content
     return rows
+
+
+def due_for_retention(run: Run) -> bool:
+    """Tell whether something is still to be done with a run's input."""
+    return run.retention is not None and run.retained_at is None
 
 
 def reusable(run: Run) -> bool:

@@ -16,6 +16,7 @@ from azure.data.tables import TableClient
 from pipeline.azure_errors import translated
 from pipeline.ledger import Counts, RunFilter, RunPage
 from pipeline.ledger_index import (
+    RETENTION,
     UNPUBLISHED,
     Key,
     Query,
@@ -70,9 +71,17 @@ class TableQueries:
         return RunPage(runs, token_of(_key(rows[-1])) if len(rows) == limit else None)
 
     def unpublished(self, limit: int, before: datetime) -> list[Run]:
-        """Read what is to be published, the earliest settled first; goes on behind rows that have become stale."""
+        """Read what is to be published, the earliest settled first."""
+        return self._due(UNPUBLISHED, limit, before)
+
+    def to_retain(self, limit: int) -> list[Run]:
+        """Read what is to be done with inputs, the earliest settled first."""
+        return self._due(RETENTION, limit, utcnow() + _STALE_AFTER)
+
+    def _due(self, partition: str, limit: int, before: datetime) -> list[Run]:
+        """Read a list of what is to be done; goes on behind rows that have become stale."""
         condition = "PartitionKey eq @partition and RowKey lt @end"
-        rows = self._rows(Query(condition, {"partition": UNPUBLISHED, "end": settled_before(before)}))
+        rows = self._rows(Query(condition, {"partition": partition, "end": settled_before(before)}))
         found: list[Run] = []
         while len(found) < limit and (portion := list(islice(rows, limit))):
             found += self._true(portion)

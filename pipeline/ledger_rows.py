@@ -12,7 +12,7 @@ from azure.data.tables import EdmType, EntityProperty
 
 from shared.cost import decode_estimate, encode_estimate
 from shared.outcome import decode_outcome, encode_outcome
-from shared.runs import Failure, Run, RunId, RunState, TaskKey, Upload
+from shared.runs import Failure, Retention, Run, RunId, RunState, TaskKey, Upload
 
 _TIMES = tuple(each.name for each in fields(Run) if each.name.endswith("_at"))
 
@@ -45,6 +45,7 @@ def row_of(run: Run) -> dict[str, Any]:
         "job_id": run.task.job_id if run.task else None,
         "task_id": run.task.task_id if run.task else None,
         "result_key": run.result_key,
+        "retention": run.retention.value if run.retention else None,
         "failure_code": run.failure.code if run.failure else None,
         "failure_message": run.failure.message if run.failure else None,
         "cost": encode_estimate(run.cost).decode() if run.cost else None,
@@ -72,6 +73,7 @@ def run_from(row: Mapping[str, Any], version: str) -> Run:
         state=RunState(row["state"]),
         attempt=row["attempt"],
         result_key=row.get("result_key"),
+        retention=Retention(row["retention"]) if "retention" in row else None,
         node_id=row.get("node_id"),
         exit_code=row.get("exit_code"),
         task=TaskKey(row["job_id"], row["task_id"]) if "job_id" in row else None,

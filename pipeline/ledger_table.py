@@ -84,6 +84,10 @@ class TableLedger:
         """Read the index of what is to be published."""
         return self._queries.unpublished(limit, settled_before)
 
+    def to_retain(self, limit: int) -> list[Run]:
+        """Read the index of what is to be done with inputs."""
+        return self._queries.to_retain(limit)
+
     def with_result(self, result_key: str, limit: int) -> list[Run]:
         """Read the index of results."""
         return self._queries.with_result(result_key, limit)

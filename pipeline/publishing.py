@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from pipeline.ledger import change_run
+from pipeline.retention import planned
 from pipeline.services import Services
 from shared.events import event_of
 from shared.runs import Run
@@ -31,13 +31,13 @@ def publish(services: Services, runs: Sequence[Run]) -> None:
 
 def mark_published(services: Services, run: Run) -> None:
     """Mark a run whose event has been published, unless that was done or the run has gone on to another attempt."""
-    change_run(services.ledger, run.run_id, _published(run.attempt, services.clock()))
+    change_run(services.ledger, run.run_id, _published(services, run.attempt))
     log.info("run.settled", extra={"run_id": run.run_id, "attempt": run.attempt, "state": run.state.value})
 
 
-def _published(attempt: int, at: datetime) -> Callable[[Run], Run | None]:
+def _published(services: Services, attempt: int) -> Callable[[Run], Run | None]:
     def change(run: Run) -> Run | None:
         due = run.attempt == attempt and run.state.settled and not run.notified_at
-        return replace(run, notified_at=at) if due else None
+        return replace(run, notified_at=services.clock(), retention=planned(services, run)) if due else None
 
     return change

@@ -1,7 +1,8 @@
 """The sweeper: finds what fell through, and puts it back.
 
 In this order: uploads without a run, poison messages, claims left lying, tasks that Batch lost, runs that were settled
-and not published, rows that are too old. A bounded portion of each kind a sweep; two sweepers at once are harmless.
+and not published, inputs that are to be cooled or archived, rows that are too old. A bounded portion of each kind a
+sweep; two sweepers at once are harmless.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pipeline.lost import Finding, examine_claim, examine_task
 from pipeline.missing import Compared, compare, forget_place
 from pipeline.poisoned import Verdict, deal_with
 from pipeline.publishing import mark_published, publish
+from pipeline.retention import retain
 from pipeline.services import Services
 from shared.errors import BatchJsonError, RequestRefused
 from shared.runs import Run, RunState
@@ -34,6 +36,7 @@ _MOST_POISON = 128
 _MOST_OPEN = 500
 _CHUNK = 100
 _MOST_CHUNKS = 20
+_MOST_RETAINED = 2_000
 _MOST_PURGED = 500
 _MOST_CALLS_PURGED = 5_000
 _PARALLEL = 8
@@ -48,6 +51,7 @@ class SweepReport:
     findings: Counter[Finding] = field(default_factory=Counter)
     poison: Counter[Verdict] = field(default_factory=Counter)
     published: int = 0
+    retained: int = 0
     purged: int = 0
     problems: list[BatchJsonError] = field(default_factory=list)
 
@@ -68,6 +72,7 @@ class SweepReport:
             **{each.value: self.findings[each] for each in Finding if each is not Finding.FINE},
             **{f"poison_{each.value}": self.poison[each] for each in Verdict},
             "published": self.published,
+            "retained": self.retained,
             "purged": self.purged,
             "problems": len(self.problems),
         }
@@ -76,7 +81,7 @@ class SweepReport:
 def sweep(services: Services, *, dry_run: bool = False) -> SweepReport:
     """Do one sweep. What fails in one step is reported and holds up no other; the next sweep finds it again."""
     report = SweepReport(dry_run)
-    for step in (_uploads, _poison, _claims, _tasks, _unpublished, _purge, _purge_calls):
+    for step in (_uploads, _poison, _claims, _tasks, _unpublished, _retention, _purge, _purge_calls):
         try:
             step(services, report)
         except BatchJsonError as problem:
@@ -154,6 +159,11 @@ def _unpublished(services: Services, report: SweepReport) -> None:
         _each(lambda run: mark_published(services, run), runs, report)
         if report.problems:
             return
+
+
+def _retention(services: Services, report: SweepReport) -> None:
+    due = services.ledger.to_retain(_MOST_RETAINED)
+    report.retained = len(due) if report.dry_run else len(_each(lambda run: retain(services, run), due, report))
 
 
 def _purge(services: Services, report: SweepReport) -> None:

@@ -20,7 +20,7 @@ from pipeline.services import Services
 from pipeline.settlement import settle_as_lost
 from pipeline.submission import mark_submitted, order_of
 from shared.errors import BatchJsonError, BlobGone
-from shared.runs import Failure, Run, addressable
+from shared.runs import Failure, Retention, Run, addressable
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +76,8 @@ def _refusal(services: Services, run: Run) -> str:
         return "its event has not been published yet: try again in a minute"
     if not addressable(run.upload.name):
         return "its name leads to another blob"
+    if run.retention is Retention.MOVING:
+        return "the file was moved to the archive: copy it back and it is processed as a new version"
     try:
         present = services.blobs.properties(run.upload.container, run.upload.name)
     except BlobGone:
@@ -118,6 +120,7 @@ def _begun(services: Services, seen: Run) -> Run | None:
     def again(found: Run) -> Run | None:
         nonlocal mine
         mine = found.attempt == seen.attempt and found.state.settled and found.notified_at is not None
+        mine = mine and found.retention is not Retention.MOVING
         return found.replayed(services.clock()) if mine else None
 
     attempt = change_run(services.ledger, seen.run_id, again)

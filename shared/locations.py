@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.runs import Run, RunId, attempt_id
+from shared.runs import INPUT_SUFFIXES, Run, RunId, attempt_id
 
 REPORT = "report.json"
 ERRORS = "errors.jsonl"
@@ -34,6 +34,12 @@ def prefix_of(run: Run) -> str:
 def report_name(run: Run) -> str:
     """The blob name of a run's report, in the output container."""
     return prefix_of(run) + REPORT
+
+
+def archive_name(run: Run) -> str:
+    """The blob name of a run's input, in the archive container: each version has its own."""
+    suffix = next((each for each in INPUT_SUFFIXES if run.upload.name.lower().endswith(each)), "")
+    return f"{run_prefix(run.upload.name, run.run_id)}input{suffix}"
 
 
 def outcome_name(run: Run) -> str:

@@ -44,6 +44,14 @@ class RunState(StrEnum):
         return self in (RunState.CLAIMED, RunState.SUBMITTED)
 
 
+class Retention(StrEnum):
+    """What becomes of a run's input: it is to be cooled or archived, or it has been copied and is being moved."""
+
+    COOL = "cool"
+    ARCHIVE = "archive"
+    MOVING = "moving"
+
+
 SETTLED = frozenset({RunState.SUCCEEDED, RunState.REJECTED, RunState.FAILED, RunState.LOST})
 LEGAL_MOVES: dict[RunState, frozenset[RunState]] = {
     RunState.CLAIMED: frozenset({RunState.SUBMITTED, RunState.SUCCEEDED, RunState.LOST}),
@@ -159,6 +167,7 @@ class Run:
     notified_at: datetime | None = None
     mailed_at: datetime | None = None
     webhook_at: datetime | None = None
+    retained_at: datetime | None = None
     webhooks: Mapping[str, datetime] = field(default_factory=dict)
     """When each webhook endpoint took this attempt's event; `webhook_at` is set once all that want it have it."""
     node_id: str | None = None
@@ -166,6 +175,8 @@ class Run:
     outcome: Outcome | None = None
     failure: Failure | None = None
     cost: CostEstimate | None = None
+    retention: Retention | None = None
+    """What is to become of the input, or, with `retained_at`, what has; None when it stays."""
     result_key: str | None = None
     """What the result depends on besides this very run (`pipeline.reuse`); None when it is not to be reused."""
     version: str | None = field(default=None, compare=False)

@@ -54,6 +54,13 @@ SPECS = (
     Spec("INPUT_CONTAINER", "batch-input", _container, "Container that users drop files into."),
     Spec("OUTPUT_CONTAINER", "batch-output", _container, "Container for reports, error lists and outcomes."),
     Spec("LOGS_CONTAINER", "batch-logs", _container, "Container for the output of tasks."),
+    Spec("ARCHIVE_CONTAINER", "batch-archive", _container, "Container that processed inputs are moved to."),
+    Spec(
+        "INPUT_RETENTION",
+        "keep",
+        _one_of("keep", "cool", "archive"),
+        "What becomes of an input that was processed with success: keep, cool (its tier) or archive (moved).",
+    ),
     Spec(
         "BLOB_TRIGGER_SOURCE",
         "EventGrid",
@@ -137,6 +144,8 @@ class Settings:
     input_container: str
     output_container: str
     logs_container: str
+    archive_container: str
+    input_retention: str
     blob_trigger_source: str
     ledger_table: str
     poll_schedule: str
@@ -314,6 +323,8 @@ def _contradictions(values: Mapping[str, Any], connections: Mapping[str, Connect
         for each in values["webhooks"]
         if not each.secrets and each.name != DEFAULT
     ]
+    if values["input_retention"] == "archive" and values["archive_container"] == values["input_container"]:
+        problems.append("ARCHIVE_CONTAINER is the INPUT_CONTAINER: what is archived would be processed again.")
     return problems
 
 

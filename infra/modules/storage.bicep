@@ -39,7 +39,7 @@ param defender bool
 param workspaceId string
 
 // Every container, queue and table that the code names: tests/infra/test_entities.py holds the two together.
-var containerNames = ['batch-input', 'batch-output', 'batch-logs', 'deployments', 'dead-letter']
+var containerNames = ['batch-input', 'batch-output', 'batch-logs', 'batch-archive', 'deployments', 'dead-letter']
 var queueNames = ['webjobs-blobtrigger-poison']
 var tableNames = ['runs']
 

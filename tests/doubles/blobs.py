@@ -21,6 +21,7 @@ class MemoryBlobs:
         self.contents: dict[tuple[str, str], bytes] = {}
         self.uploads: dict[tuple[str, str], Upload] = {}
         self.containers: set[str] = set()
+        self.cool: list[Upload] = []
         self._etags = count(1)
 
     def put(self, container: str, name: str, content: bytes) -> Upload:
@@ -57,6 +58,16 @@ class MemoryBlobs:
             raise BlobGone
         self.put(container, name, self.contents[source.container, source.name])
         return True
+
+    def delete_version(self, upload: Upload) -> None:
+        if self.uploads.get((upload.container, upload.name)) != upload:
+            raise BlobGone
+        del self.uploads[upload.container, upload.name]
+
+    def make_cool(self, upload: Upload) -> None:
+        if self.uploads.get((upload.container, upload.name)) != upload:
+            raise BlobGone
+        self.cool.append(upload)
 
     def upload(self, container: str, name: str, content: IO[bytes], size: int, progress: Progress) -> Upload:
         stored = self.put(container, name, content.read(size))

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import count
 
 from pipeline.ledger import EVERY_RUN, Counts, RunFilter, RunPage
-from pipeline.ledger_index import reusable
+from pipeline.ledger_index import due_for_retention, reusable
 from shared.errors import InvalidDocument, LedgerConflict, RunExists, RunNotFound
 from shared.runs import Run, RunId, RunState
 
@@ -60,6 +60,10 @@ class MemoryLedger:
             for run in self.runs.values()
             if run.state.settled and run.settled_at and not run.notified_at and run.settled_at < settled_before
         ]
+        return [self.runs[run_id] for _, run_id in sorted(due)[:limit]]
+
+    def to_retain(self, limit: int) -> list[Run]:
+        due = [(run.settled_at, run.run_id) for run in self.runs.values() if run.settled_at and due_for_retention(run)]
         return [self.runs[run_id] for _, run_id in sorted(due)[:limit]]
 
     def with_result(self, result_key: str, limit: int) -> list[Run]:

@@ -167,3 +167,44 @@ def test_that_very_version_is_copied(blobs: BlobStore, fresh: str, name: str) ->
     with pytest.raises(BlobGone):
         blobs.copy(replace(first, name="nobody.json"), fresh, "copies/a")
     assert blobs.read(fresh, "copies/a", 100) == b"first"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_that_very_version_is_deleted(blobs: BlobStore, fresh: str, name: str) -> None:
+    """A newer one in its place stays."""
+    put(blobs, fresh, name, b"first")
+    first = blobs.properties(fresh, name)
+    put(blobs, fresh, name, b"second")
+    with pytest.raises(BlobGone):
+        blobs.delete_version(first)
+    second = blobs.properties(fresh, name)
+    blobs.delete_version(second)
+    with pytest.raises(BlobGone):
+        blobs.properties(fresh, name)
+    with pytest.raises(BlobGone):
+        blobs.delete_version(second)
+
+
+def test_cooled_blob_is_the_same_version_and_reads_as_before(blobs: BlobStore, fresh: str) -> None:
+    """Its run id stays, so nothing begins anew; another version is not cooled in its place."""
+    put(blobs, fresh, "a.json", b"first")
+    first = blobs.properties(fresh, "a.json")
+    blobs.make_cool(first)
+    blobs.make_cool(first)
+    assert blobs.properties(fresh, "a.json") == first
+    assert blobs.read(fresh, "a.json", 100) == b"first"
+    put(blobs, fresh, "a.json", b"second")
+    with pytest.raises(BlobGone):
+        blobs.make_cool(first)
+    with pytest.raises(BlobGone):
+        blobs.make_cool(replace(first, name="nobody.json"))
+
+
+@pytest.mark.cloud
+def test_cooled_blob_is_in_the_cool_tier(storage: Connection, fresh: str) -> None:
+    """As storage says."""
+    store = AzureBlobStore(storage)
+    store.ensure_containers(fresh)
+    put(store, fresh, "a.json", b"first")
+    store.make_cool(store.properties(fresh, "a.json"))
+    assert store._service.get_blob_client(fresh, "a.json").get_blob_properties().blob_tier == "Cool"

@@ -15,7 +15,7 @@ from pipeline.ledger import Ledger, RunFilter, change_run
 from pipeline.ledger_table import TableLedger
 from shared.cost import estimate
 from shared.errors import InvalidDocument, LedgerConflict, RunExists, RunNotFound
-from shared.runs import Failure, Run, RunId, RunState, TaskKey
+from shared.runs import Failure, Retention, Run, RunId, RunState, TaskKey
 from tests.doubles.ledger import MemoryLedger
 from tests.unit.builders import HOSTILE_NAME, NOON, a_claimed_run, a_price, an_outcome
 
@@ -359,3 +359,21 @@ def test_results_are_found_by_what_they_depend_on(ledger: Ledger) -> None:
     published = ledger.save(replace(found, notified_at=NOON), found)
     ledger.save(published.replayed(NOON), published)
     assert ledger.with_result(key, 10) == []
+
+
+def test_inputs_to_be_retained_are_found_until_it_is_done(ledger: Ledger) -> None:
+    """The earliest settled first."""
+    due = []
+    for minute in (2, 1, 3):
+        run = ledger.claim(a_claimed_run(f"{minute}.json"))
+        at = NOON + timedelta(minutes=minute)
+        decided = run.submitted(TaskKey("job", run.run_id), NOON).decided(an_outcome(run), at)
+        due.append(ledger.save(replace(decided, notified_at=at, retention=Retention.ARCHIVE), run))
+    assert [run.upload.name for run in ledger.to_retain(10)] == ["1.json", "2.json", "3.json"]
+    assert len(ledger.to_retain(2)) == 2
+    moving = ledger.save(replace(due[1], retention=Retention.MOVING), due[1])
+    assert len(ledger.to_retain(10)) == 3
+    ledger.save(replace(moving, retained_at=NOON), moving)
+    ledger.save(replace(due[0], retention=None), due[0])
+    ledger.save(due[2].replayed(NOON), due[2])
+    assert ledger.to_retain(10) == []
