@@ -31,21 +31,22 @@ OF_THE_PLATFORM = {
 }
 """Roles of the app that a setting asks for, and how that shows in function.bicep."""
 BUILT_IN = {
-    "acrPull": "7f951dda-4ed3-4680-a7ca-43fe172d538d",
-    "batchDataContributor": "6aaa78f1-f7de-44ca-8722-c64a23943cae",
-    "batchJobSubmitter": "48e5e92e-a480-4e71-aa9c-2778f4c13781",
-    "blobDataContributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
-    "blobDataOwner": "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
-    "blobDataReader": "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1",
-    "emailOwner": "09976791-48a7-449e-bb21-39d1a415f350",
-    "keyVaultSecretsUser": "4633458b-17de-408a-b874-0445c86b69e6",
-    "metricsPublisher": "3913510d-42f4-4e42-8a64-420c390055eb",
-    "queueDataContributor": "974c5e8b-45b9-4653-ba55-5f855dd0fb88",
-    "serviceBusReceiver": "4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0",
-    "serviceBusSender": "69a216fc-b8fb-44d8-bc22-1f3c2cd27a39",
-    "tableDataContributor": "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",
+    "acrPull": ("7f951dda-4ed3-4680-a7ca-43fe172d538d", "AcrPull"),
+    "batchDataContributor": ("6aaa78f1-f7de-44ca-8722-c64a23943cae", "Azure Batch Data Contributor"),
+    "batchJobSubmitter": ("48e5e92e-a480-4e71-aa9c-2778f4c13781", "Azure Batch Job Submitter"),
+    "blobDataContributor": ("ba92f5b4-2d11-453d-a403-e96b0029c9fe", "Storage Blob Data Contributor"),
+    "blobDataOwner": ("b7e6dc6d-f1e8-4753-8033-0f276bb0955b", "Storage Blob Data Owner"),
+    "blobDataReader": ("2a2b9908-6ea1-4ae2-8e65-a410df84e7d1", "Storage Blob Data Reader"),
+    "emailOwner": ("09976791-48a7-449e-bb21-39d1a415f350", "Communication and Email Service Owner"),
+    "keyVaultSecretsUser": ("4633458b-17de-408a-b874-0445c86b69e6", "Key Vault Secrets User"),
+    "metricsPublisher": ("3913510d-42f4-4e42-8a64-420c390055eb", "Monitoring Metrics Publisher"),
+    "queueDataContributor": ("974c5e8b-45b9-4653-ba55-5f855dd0fb88", "Storage Queue Data Contributor"),
+    "serviceBusReceiver": ("4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0", "Azure Service Bus Data Receiver"),
+    "serviceBusSender": ("69a216fc-b8fb-44d8-bc22-1f3c2cd27a39", "Azure Service Bus Data Sender"),
+    "tableDataContributor": ("0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3", "Storage Table Data Contributor"),
 }
-"""Ids of built-in roles ("Azure built-in roles", Microsoft Learn); a digit wrong would assign something else."""
+"""Ids and names of built-in roles ("Azure built-in roles", Microsoft Learn); a digit wrong would assign another."""
+WHO = {"app": "function app", "worker": "nodes", "topic": "Event Grid topic", "operator": "operator"}
 
 
 def _table() -> Iterator[tuple[str, str, str, str]]:
@@ -80,7 +81,7 @@ def _calls(*places: str) -> set[str]:
 
 def test_roles_have_the_ids_that_microsoft_gave_them() -> None:
     """Ids are the one part of an assignment that nobody reads."""
-    assert ROLES.var("roleIds") == BUILT_IN
+    assert ROLES.var("roleIds") == {name: role for name, (role, _) in BUILT_IN.items()}
 
 
 def test_the_function_app_has_the_roles_that_its_code_needs_and_no_other() -> None:
@@ -95,7 +96,7 @@ def test_the_function_app_has_the_roles_that_its_code_needs_and_no_other() -> No
 def test_the_function_app_may_change_the_pool_only_where_its_doctor_repairs() -> None:
     """Rebooting a node takes a role that could delete the pool as well."""
     role = ROLES.var("onBatch")[0]["role"]
-    assert role == Choice("repairs", BUILT_IN["batchDataContributor"], BUILT_IN["batchJobSubmitter"])
+    assert role == Choice("repairs", BUILT_IN["batchDataContributor"][0], BUILT_IN["batchJobSubmitter"][0])
     assert ROLES.var("repairs") == Source("settings.POOL_DOCTOR_REPAIRS != 'none'")
     assert json.loads((INFRA / "app-settings.json").read_text())["POOL_DOCTOR_REPAIRS"] == "none"
 
@@ -132,6 +133,16 @@ def test_the_operator_gets_data_roles_only_when_named() -> None:
     on_storage = {"blobDataContributor", "queueDataContributor", "tableDataContributor"}
     assert _of("operator") == {*on_storage, "serviceBusSender", "serviceBusReceiver", "batchDataContributor"}
     assert all(isinstance(ROLES.var(name), Choice) for name in ROLES.named("var") if name.startswith("operatorOn"))
+
+
+def test_the_table_in_the_docs_is_that_of_the_deployment() -> None:
+    """Who may do what, to be read by whoever asks before they deploy: docs/security.md, Roles."""
+    told = (ROOT / "docs" / "security.md").read_text()
+    rows = [
+        line.split(" | ") for line in told.splitlines() if line.startswith(tuple(f"| {who} | " for who in WHO.values()))
+    ]
+    documented = {(row[0].removeprefix("| "), row[1], row[3].removesuffix(" |")) for row in rows}
+    assert documented == {(WHO[who], BUILT_IN[role][1], why) for who, role, _, why in _table()}
 
 
 def test_every_row_of_the_table_is_assigned() -> None:
