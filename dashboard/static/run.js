@@ -47,7 +47,7 @@ function Picture({ view, base, which, session, ask }) {
       <${State} state=${run.state} />
       ${view.attempts.length > 1 && html`<nav aria-label="Attempts" class="attempts">${view.attempts.map((number) => html`<${Link} to=${pathWith(`/runs/${run.run_id}`, { attempt: number === view.attempts.at(-1) ? "" : number })} aria-current=${number === run.attempt ? "page" : null}>attempt ${number}<//>`)}</nav>`}
       <span class="spread"></span>
-      <${Link} to=${pathWith("/why", { of: run.run_id })} role="button" class="quiet">Explain<//>
+      <${Link} to=${pathWith("/why", { of: run.run_id })} class="button quiet">Explain<//>
       ${session.may_act && view.may_replay && html`<button type="button" class="quiet" onClick=${() => ask("replay")}>Replay …</button>`}
       ${session.may_act && view.may_end && html`<button type="button" class="quiet" onClick=${() => ask("end")}>End its task …</button>`}
     </div>

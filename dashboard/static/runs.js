@@ -26,7 +26,7 @@ export function RunsView({ query, session }) {
     </div>
     <${FilterForm} key=${JSON.stringify(where)} where=${where} filtered=${filtered} />
     <div class="bar-of-actions">
-      <a role="button" class="quiet" href=${apiUrl("/runs.csv", where)} download>Export as CSV</a>
+      <a class="button quiet" href=${apiUrl("/runs.csv", where)} download>Export as CSV</a>
       ${replayable && html`<button type="button" class="quiet" onClick=${() => setReplaying(true)}>Replay all that fit …</button>`}
     </div>
     ${error && html`<${Trouble} error=${error} retry=${read.reload} />`}
@@ -59,7 +59,7 @@ function FilterForm({ where, filtered }) {
     <datalist id="ages">${AGES.map((age) => html`<option value=${age}></option>`)}</datalist>
     <div class="buttons">
       <button type="submit">Apply</button>
-      ${filtered && html`<${Link} to="/runs" role="button" class="quiet">Clear<//>`}
+      ${filtered && html`<${Link} to="/runs" class="button quiet">Clear<//>`}
     </div>
   </form></div>`;
 }
@@ -75,8 +75,8 @@ function Page({ page, where, later, filtered }) {
       Looked at ${plural(page.looked_at, "run")}${page.back_to && html`, back to ${utc(page.back_to)}`}. There are more.
     <//>`}
     <nav class="pages" aria-label="Pages">
-      ${later && html`<${Link} to=${pathWith("/runs", where)} role="button" class="quiet">Newest<//>`}
-      ${on && html`<${Link} to=${on} role="button" class="quiet">${page.runs.length ? "Older" : "Look further"}<//>`}
+      ${later && html`<${Link} to=${pathWith("/runs", where)} class="button quiet">Newest<//>`}
+      ${on && html`<${Link} to=${on} class="button quiet">${page.runs.length ? "Older" : "Look further"}<//>`}
     </nav>
   `;
 }
