@@ -14,6 +14,8 @@ from pipeline.bus import AzureServiceBus, EventBus
 from pipeline.ledger import Ledger
 from pipeline.ledger_table import TableLedger
 from pipeline.machines import Machines
+from pipeline.notes import Notes
+from pipeline.notes_table import TableNotes
 from pipeline.notification.deliveries import DeliveryBook
 from pipeline.notification.deliveries_table import TableDeliveries
 from pipeline.notification.hook import Caller, Hook
@@ -51,6 +53,7 @@ class Gateways:
     mailer: Callable[[Settings], Mailer | None] = mailer_of
     deliveries: Callable[[Settings], DeliveryBook] = lambda s: TableDeliveries(s.connection("STORAGE"), s.ledger_table)
     caller: Callable[[Settings, WebhookEndpoint], Caller] = lambda s, endpoint: WebhookSender.of(endpoint, s)
+    notes: Callable[[Settings], Notes] = lambda s: TableNotes(s.connection("STORAGE"), s.ledger_table)
     prices: Callable[[Settings, Clock], PriceList | None] = retail_prices
 
 
@@ -114,6 +117,11 @@ class Services:
             caller = self._gateways.caller(self.settings, endpoint)
             self._hooks[endpoint.name] = Hook(endpoint.name, caller, self.deliveries, self.clock)
         return self._hooks[endpoint.name]
+
+    @cached_property
+    def notes(self) -> Notes:
+        """What is kept beside the runs."""
+        return self._gateways.notes(self.settings)
 
     @cached_property
     def prices(self) -> PriceList:

@@ -21,6 +21,7 @@ from tests.doubles.deliveries import MemoryDeliveries
 from tests.doubles.ledger import MemoryLedger
 from tests.doubles.mail import RecordingMailer
 from tests.doubles.messages import Message
+from tests.doubles.notes import MemoryNotes
 from tests.doubles.poison import MemoryPoisonQueue
 from tests.doubles.pool import MemoryPool
 from tests.doubles.receivers import Receivers
@@ -121,6 +122,7 @@ class World:
     bus: MemoryBus = field(default_factory=MemoryBus)
     poison: MemoryPoisonQueue = field(default_factory=MemoryPoisonQueue)
     pool: MemoryPool = field(default_factory=MemoryPool)
+    notes: MemoryNotes = field(default_factory=MemoryNotes)
     deliveries: MemoryDeliveries = field(default_factory=MemoryDeliveries)
     clock: Clock = field(default_factory=Clock)
     settings: Settings = field(default_factory=laptop_settings)
@@ -141,6 +143,7 @@ class World:
             bus=lambda _: self.bus,
             poison=lambda _: self.poison,
             pool=lambda _: self.pool,
+            notes=lambda _: self.notes,
             deliveries=lambda _: self.deliveries,
             mailer=lambda settings: self.mailer if settings.email_to else None,
             caller=lambda _, endpoint: self.receivers.caller(endpoint.name),

@@ -17,6 +17,7 @@ GATEWAYS = {
     "pipeline/ledger_queries.py",
     "pipeline/ledger_rows.py",
     "pipeline/ledger_table.py",
+    "pipeline/notes_table.py",
     "pipeline/notification/acs.py",
     "pipeline/notification/deliveries_table.py",
     "pipeline/poison.py",

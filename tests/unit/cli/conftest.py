@@ -27,6 +27,7 @@ from tests.doubles.blobs import MemoryBlobs
 from tests.doubles.bus import MemoryBus
 from tests.doubles.deliveries import MemoryDeliveries
 from tests.doubles.ledger import MemoryLedger
+from tests.doubles.notes import MemoryNotes
 from tests.doubles.poison import MemoryPoisonQueue
 from tests.doubles.pool import MemoryPool
 from tests.doubles.receivers import Receivers
@@ -79,6 +80,7 @@ class Cloud:
     bus: MemoryBus = field(default_factory=MemoryBus)
     poison: MemoryPoisonQueue = field(default_factory=MemoryPoisonQueue)
     pool: MemoryPool = field(default_factory=MemoryPool)
+    notes: MemoryNotes = field(default_factory=MemoryNotes)
     deliveries: MemoryDeliveries = field(default_factory=MemoryDeliveries)
     caller: Callable[[str], Caller] = Receivers().caller
 
@@ -91,6 +93,7 @@ class Cloud:
             bus=lambda _: self.bus,
             poison=lambda _: self.poison,
             pool=lambda _: self.pool,
+            notes=lambda _: self.notes,
             deliveries=lambda _: self.deliveries,
             caller=lambda _, endpoint: self.caller(endpoint.name),
         )

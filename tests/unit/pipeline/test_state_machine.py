@@ -128,6 +128,7 @@ class Machine(RuleBasedStateMachine):
             poison=faulty(world.poison),
             deliveries=faulty(world.deliveries),
             pool=faulty(world.pool),
+            notes=faulty(world.notes),
         )
         return Services(world.settings, gateways, world.clock)
 
