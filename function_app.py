@@ -20,6 +20,7 @@ from pipeline.reconcile import sweep
 from pipeline.services import Services
 from pipeline.submission import receive
 from pipeline.tell import tell_endpoints
+from pipeline.tending import tend
 from shared.errors import SettingsError
 from shared.settings import Settings
 
@@ -95,6 +96,16 @@ def look_after_pool(timer: func.TimerRequest) -> None:
     log.info("pool.inspected", extra={"complaints": len(found.complaints), "late": timer.past_due})
     if found.problems:
         raise found.problems[0]
+
+
+@app.function_name("tend")
+@app.timer_trigger(arg_name="timer", schedule="%TEND_SCHEDULE%")
+def tend_all(timer: func.TimerRequest) -> None:
+    """Sample the pool."""
+    tended = tend(services())
+    if tended.problems:
+        log.warning("tending.incomplete", extra={"problems": len(tended.problems), "late": timer.past_due})
+        raise tended.problems[0]
 
 
 @app.function_name("notify_email")

@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from cli import webhooks
 from cli.canary import canary
+from cli.costs import costs
 from cli.demo.command import demo
 from cli.download import download
 from cli.explain import explain
@@ -71,6 +72,7 @@ for _function, _panel in (
     (runs, _RUNS),
     (show, _RUNS),
     (download, _RUNS),
+    (costs, _RUNS),
     (explain, _CARE),
     (replay, _CARE),
     (sweep, _CARE),

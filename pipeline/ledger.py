@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from shared.errors import LedgerConflict
+from shared.locations import first_folder
 from shared.runs import Run, RunId, RunState
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,45 @@ Counts = Mapping[tuple[datetime, RunState], int]
 """How many runs are in a state, by the hour in which their files were uploaded."""
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a published attempt cost, as it is summed. `nanos` is None when there is no estimate.
+
+    Parameters
+    ----------
+    prefix
+        The first folder of the blob's name; "" when it has none.
+    size
+        Bytes of the input.
+    nanos
+        Billionths of a unit of the currency.
+    """
+
+    attempt_id: str
+    settled_at: datetime
+    state: RunState
+    prefix: str
+    size: int
+    nanos: int | None
+    currency: str
+
+
+def spent_by(run: Run) -> Spent | None:
+    """What a run's present attempt cost, once it is published; None before."""
+    if not (run.state.settled and run.settled_at and run.notified_at):
+        return None
+    cost = run.cost
+    return Spent(
+        attempt_id=run.attempt_id,
+        settled_at=run.settled_at,
+        state=run.state,
+        prefix=first_folder(run.upload.name),
+        size=run.upload.size,
+        nanos=cost.nanos if cost else None,
+        currency=cost.currency if cost else "",
+    )
+
+
 class Ledger(Protocol):
     """What the pipeline asks of a ledger. Times are aware UTC. No list reads more than what it is asked for."""
 
@@ -104,10 +144,16 @@ class Ledger(Protocol):
     def counts(self, since: datetime) -> Counts:
         """Count the runs whose files were uploaded since a time, by state and hour."""
 
+    def spent(self, since: datetime, until: datetime) -> Iterator[Spent]:
+        """What the published attempts cost that were settled since a time and before another, each once.
+
+        An attempt comes in when it is marked as published: as long as one of a span is unpublished, the span may grow.
+        """
+
     def purge(self, uploaded_before: datetime, limit: int) -> int:
         """Forget at most `limit` runs of days before the day of `uploaded_before`; tells how many it forgot.
 
-        Runs that are open stay.
+        Runs that are open stay. What was spent is forgotten by the day on which the runs were settled.
         """
 
     def watermark(self, pool_id: str) -> datetime | None:

@@ -14,7 +14,8 @@ from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 from azure.data.tables import TableClient
 
 from pipeline.azure_errors import translated
-from pipeline.ledger import Counts, RunFilter, RunPage
+from pipeline.ledger import Counts, RunFilter, RunPage, Spent
+from pipeline.ledger_costs import spent_before, spent_between, spent_from
 from pipeline.ledger_index import (
     RETENTION,
     UNPUBLISHED,
@@ -107,14 +108,21 @@ class TableQueries:
             counts[at, state] = counts.get((at, state), 0) + 1
         return counts
 
+    def spent(self, since: datetime, until: datetime) -> Iterator[Spent]:
+        """Read the rows themselves: they are true from the start, and no run is looked up."""
+        for row in self._rows(spent_between(since, until)):
+            yield spent_from(_key(row), row)
+
     def purge(self, before: datetime, limit: int) -> int:
-        """Forget the runs of old days, then what rows of old days are left in the index of settled states."""
+        """Forget the runs of old days, then the rows of old days in the indexes of settled states and of costs."""
         rows = list(islice(self._rows(days_before(before), limit), limit))
         with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="purge") as workers:
             forgotten = sum(workers.map(self._forget, rows))
             for state in (*SETTLED, RunState.IGNORED):
                 old = islice(self._rows(days_before(before, states(state)), limit), limit)
                 list(workers.map(self._delete, [_key(row) for row in old]))
+            old = islice(self._rows(spent_before(before), limit), limit)
+            list(workers.map(self._delete, [_key(row) for row in old]))
         return forgotten
 
     def _forget(self, row: Mapping[str, Any]) -> bool:

@@ -7,7 +7,7 @@ moment each run is found where it belongs; readers check what they find against 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +17,8 @@ from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, Re
 from azure.data.tables import TableClient, TableTransactionError, UpdateMode
 
 from pipeline.azure_errors import of_response, translated
-from pipeline.ledger import EVERY_RUN, Counts, RunFilter, RunPage
+from pipeline.ledger import EVERY_RUN, Counts, RunFilter, RunPage, Spent
+from pipeline.ledger_costs import cost_rows
 from pipeline.ledger_index import Key, Row, index_rows
 from pipeline.ledger_queries import TableQueries
 from pipeline.ledger_rows import history_key, partition_of, row_of
@@ -63,7 +64,8 @@ class TableLedger:
         if before.version is None:
             raise InvalidDocument(f"Run {run.run_id} was never read from the ledger, so it cannot be saved.")
         old, new = index_rows(before), index_rows(run)
-        self._put({key: row for key, row in new.items() if old.get(key) != row})
+        published = cost_rows(run) if not before.notified_at else {}
+        self._put({key: row for key, row in new.items() if old.get(key) != row} | published)
         with translated("Table storage"):
             version = self._write(run, before, before.version)
         self._tidy(key for key in old if key not in new)
@@ -95,6 +97,10 @@ class TableLedger:
     def counts(self, since: datetime) -> Counts:
         """Count the keys of the index; no run is read."""
         return self._queries.counts(since)
+
+    def spent(self, since: datetime, until: datetime) -> Iterator[Spent]:
+        """Read the rows of what was spent; no run is read."""
+        return self._queries.spent(since, until)
 
     def purge(self, uploaded_before: datetime, limit: int) -> int:
         """Forget old runs, a portion at a time."""

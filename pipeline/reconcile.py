@@ -1,8 +1,8 @@
 """The sweeper: finds what fell through, and puts it back.
 
 In this order: uploads without a run, poison messages, claims left lying, tasks that Batch lost, runs that were settled
-and not published, inputs that are to be cooled or archived, rows that are too old. A bounded portion of each kind a
-sweep; two sweepers at once are harmless.
+and not published, inputs that are to be cooled or archived, sums of days that are over, rows that are too old. A
+bounded portion of each kind a sweep; two sweepers at once are harmless.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from pipeline.cost_sums import sums_of_days
 from pipeline.ledger import RunFilter, RunPage
 from pipeline.lost import Finding, examine_claim, examine_task
 from pipeline.missing import Compared, compare, forget_place
 from pipeline.poisoned import Verdict, deal_with
+from pipeline.pool_time import forget_samples, pool_time
 from pipeline.publishing import mark_published, publish
 from pipeline.retention import retain
 from pipeline.services import Services
@@ -32,6 +34,7 @@ CLAIM_AGE = timedelta(minutes=5)
 TASK_AGE = timedelta(minutes=10)
 """What completes is found by the poll within seconds: a younger task need not be asked about."""
 UNPUBLISHED_AGE = timedelta(minutes=1)
+_SUMMED_DAYS = timedelta(days=30)
 _MOST_POISON = 128
 _MOST_OPEN = 500
 _CHUNK = 100
@@ -81,7 +84,7 @@ class SweepReport:
 def sweep(services: Services, *, dry_run: bool = False) -> SweepReport:
     """Do one sweep. What fails in one step is reported and holds up no other; the next sweep finds it again."""
     report = SweepReport(dry_run)
-    for step in (_uploads, _poison, _claims, _tasks, _unpublished, _retention, _purge, _purge_calls):
+    for step in (_uploads, _poison, _claims, _tasks, _unpublished, _retention, _costs, _purge, _purge_calls):
         try:
             step(services, report)
         except BatchJsonError as problem:
@@ -164,6 +167,17 @@ def _unpublished(services: Services, report: SweepReport) -> None:
 def _retention(services: Services, report: SweepReport) -> None:
     due = services.ledger.to_retain(_MOST_RETAINED)
     report.retained = len(due) if report.dry_run else len(_each(lambda run: retain(services, run), due, report))
+
+
+def _costs(services: Services, report: SweepReport) -> None:
+    """Keep the sums of the days that are over, before what they are made of is too old."""
+    if report.dry_run:
+        return
+    today = services.clock().date()
+    first = today - _SUMMED_DAYS
+    sums_of_days(services, first, today)
+    pool_time(services, first, today)
+    forget_samples(services, today - max(_SUMMED_DAYS, services.settings.ledger_age))
 
 
 def _purge(services: Services, report: SweepReport) -> None:

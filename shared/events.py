@@ -10,7 +10,7 @@ import msgspec
 from shared.clock import to_iso
 from shared.cost import CostEstimate
 from shared.errors import InvalidDocument
-from shared.locations import prefix_of, report_name
+from shared.locations import first_folder, prefix_of, report_name
 from shared.outcome import AnomalyDigest, Counts
 from shared.runs import Run, RunState
 from shared.telemetry import traceparent
@@ -178,5 +178,8 @@ def decode_event(document: bytes) -> CloudEvent:
 
 def filter_properties(event: CloudEvent) -> dict[str | bytes, int | float | bytes | bool | str]:
     """The message properties that subscriptions can filter by: the state, and the blob's first folder."""
-    folder, slash, _ = event.data.blob.name.partition("/")
-    return {"state": event.data.state, "prefix": (folder if slash else "")[:200], "attempt": event.data.attempt}
+    return {
+        "state": event.data.state,
+        "prefix": first_folder(event.data.blob.name),
+        "attempt": event.data.attempt,
+    }

@@ -11,6 +11,7 @@ OUTCOME = "outcome.json"
 _LONGEST_NAME = 1024
 _MOST_SEGMENTS = 254
 """Limits of a blob name: "Naming and referencing containers, blobs, and metadata", Azure Storage docs."""
+_LONGEST_FOLDER = 200
 _ROOM = len("/") + len("0" * 32 + "-999999") + len("/") + len(ERRORS) + 8
 _ROOM_SEGMENTS = 4
 
@@ -24,6 +25,12 @@ def run_prefix(name: str, run_id: RunId, attempt: int = 1) -> str:
     segments = name.split("/")[: _MOST_SEGMENTS - _ROOM_SEGMENTS]
     shown = "/".join(segments)[: _LONGEST_NAME - _ROOM]
     return f"{shown}/{attempt_id(run_id, attempt)}/"
+
+
+def first_folder(name: str) -> str:
+    """The first folder of a blob's name, by which costs and filters go, cut at 200 characters; "" when it has none."""
+    folder, slash, _ = name.partition("/")
+    return folder[:_LONGEST_FOLDER] if slash else ""
 
 
 def prefix_of(run: Run) -> str:

@@ -78,6 +78,7 @@ SPECS = (
         _one_of("none", "reboot", "remove"),
         "What the pool doctor does to nodes that are ill: none (it only says so), reboot or remove.",
     ),
+    Spec("TEND_SCHEDULE", "0 * * * * *", _text, "How often the pool is sampled (NCRONTAB)."),
     Spec("BATCH_POOL_ID", None, _pool_id, "Batch pool that tasks run in."),
     Spec("WORKER_IMAGE", None, _text, "Container image of the worker, best by digest."),
     Spec("WORKER_IDENTITY_CLIENT_ID", "", _text, "Client id of the pool's identity; tasks use it. Azure only."),
@@ -153,6 +154,7 @@ class Settings:
     sweep_schedule: str
     pool_doctor_schedule: str
     pool_doctor_repairs: str
+    tend_schedule: str
     batch_pool_id: str
     worker_image: str
     worker_identity_client_id: str

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from itertools import count
 
-from pipeline.ledger import EVERY_RUN, Counts, RunFilter, RunPage
+from pipeline.ledger import EVERY_RUN, Counts, RunFilter, RunPage, Spent, spent_by
 from pipeline.ledger_index import due_for_retention, reusable
 from shared.errors import InvalidDocument, LedgerConflict, RunExists, RunNotFound
 from shared.runs import Run, RunId, RunState
@@ -19,6 +20,7 @@ class MemoryLedger:
         self.runs: dict[RunId, Run] = {}
         self.history: dict[RunId, list[Run]] = {}
         self.watermarks: dict[str, datetime] = {}
+        self.published: dict[str, Spent] = {}
         self.bookmarks: dict[str, str] = {}
         self._versions = count(1)
 
@@ -40,6 +42,8 @@ class MemoryLedger:
             raise RunNotFound
         if stored.version != before.version:
             raise LedgerConflict
+        if not before.notified_at and (spent := spent_by(run)):
+            self.published[spent.attempt_id] = spent
         if run.attempt != before.attempt:
             self.history.setdefault(run.run_id, []).append(before)
         return self._store(run)
@@ -78,12 +82,17 @@ class MemoryLedger:
                 counts[hour, run.state] = counts.get((hour, run.state), 0) + 1
         return counts
 
+    def spent(self, since: datetime, until: datetime) -> Iterator[Spent]:
+        found = [spent for spent in self.published.values() if since <= spent.settled_at < until]
+        return iter(sorted(found, key=lambda spent: (spent.settled_at, spent.attempt_id)))
+
     def purge(self, uploaded_before: datetime, limit: int) -> int:
         first = uploaded_before.date()
         old = [run for run in self.runs.values() if run.upload.uploaded_at.date() < first and not run.state.open]
         for run in old[:limit]:
             del self.runs[run.run_id]
             self.history.pop(run.run_id, None)
+        self.published = {key: spent for key, spent in self.published.items() if spent.settled_at.date() >= first}
         return len(old[:limit])
 
     def watermark(self, pool_id: str) -> datetime | None:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from pipeline.ledger import Ledger, RunFilter, change_run
+from pipeline.ledger import Ledger, RunFilter, change_run, spent_by
 from pipeline.ledger_table import TableLedger
 from shared.cost import estimate
 from shared.errors import InvalidDocument, LedgerConflict, RunExists, RunNotFound
@@ -377,3 +377,52 @@ def test_inputs_to_be_retained_are_found_until_it_is_done(ledger: Ledger) -> Non
     ledger.save(replace(due[0], retention=None), due[0])
     ledger.save(due[2].replayed(NOON), due[2])
     assert ledger.to_retain(10) == []
+
+
+def _published(ledger: Ledger, name: str, at: datetime, *, priced: bool = True) -> Run:
+    """A run that was settled at a time, and published."""
+    claimed = ledger.claim(a_claimed_run(name, at))
+    cost = estimate(a_price(), milliseconds=3_600_000, slots=1, slots_per_node=1)
+    settled = ledger.save(replace(_succeeded(claimed, at), cost=cost if priced else None), claimed)
+    return ledger.save(replace(settled, notified_at=at + timedelta(hours=3)), settled)
+
+
+def _succeeded(run: Run, at: datetime) -> Run:
+    return run.submitted(TaskKey("job", run.attempt_id), at).decided(an_outcome(run), at)
+
+
+def test_what_was_spent_is_listed_once_it_is_published(ledger: Ledger) -> None:
+    """By the moment at which the run was settled, not by that of its publication."""
+    first = _published(ledger, "orders/a.json", NOON)
+    claimed = ledger.claim(a_claimed_run("orders/b.json", NOON))
+    ledger.save(_succeeded(claimed, NOON), claimed)
+    second = _published(ledger, HOSTILE_NAME, NOON + timedelta(days=1), priced=False)
+    found = list(ledger.spent(NOON, NOON + timedelta(days=2)))
+    assert found == [spent_by(first), spent_by(second)]
+    assert (found[0].prefix, found[0].nanos, found[0].currency) == ("orders", 115_000_000, "USD")
+    assert (found[1].prefix, found[1].nanos, found[1].currency) == ("a b", None, "")
+    assert list(ledger.spent(NOON, NOON + timedelta(days=1))) == found[:1]
+    assert list(ledger.spent(NOON + timedelta(microseconds=1), NOON + timedelta(days=2))) == found[1:]
+
+
+def test_each_attempt_is_spent_once_whatever_is_written_again(ledger: Ledger) -> None:
+    """A mark that is made by two, a mail after it, a replay: none counts twice, none is forgotten."""
+    run = _published(ledger, "a.json", NOON)
+    ledger.save(replace(run, mailed_at=NOON), run)
+    run = ledger.get(run.run_id)
+    again = ledger.save(run.replayed(NOON + timedelta(hours=5)), run)
+    settled = ledger.save(_succeeded(again, NOON + timedelta(hours=6)), again)
+    ledger.save(replace(settled, notified_at=NOON), settled)
+    with pytest.raises(LedgerConflict):
+        ledger.save(replace(settled, notified_at=NOON + timedelta(hours=1)), settled)
+    spent = [each.attempt_id for each in ledger.spent(NOON - timedelta(days=1), NOON + timedelta(days=1))]
+    assert spent == [run.attempt_id, f"{run.run_id}-2"]
+
+
+def test_what_was_spent_on_old_days_is_forgotten(ledger: Ledger) -> None:
+    """By the day on which the run was settled: the replay of an old file is a cost of today."""
+    _published(ledger, "old.json", NOON - timedelta(days=40))
+    _published(ledger, "new.json", NOON)
+    ledger.purge(NOON - timedelta(days=30), 100)
+    kept = list(ledger.spent(NOON - timedelta(days=100), NOON + timedelta(days=1)))
+    assert [each.settled_at for each in kept] == [NOON]

@@ -95,6 +95,7 @@ def test_every_function_is_indexed_with_its_bindings(app: WorkerLibrary) -> None
         "poll_completions": "timerTrigger",
         "sweep": "timerTrigger",
         "inspect_pool": "timerTrigger",
+        "tend": "timerTrigger",
         "notify_email": "serviceBusTrigger",
         "notify_email_again": "serviceBusTrigger",
         "notify_webhook": "serviceBusTrigger",
@@ -106,6 +107,7 @@ def test_every_function_is_indexed_with_its_bindings(app: WorkerLibrary) -> None
     assert upload["properties"]["SupportsDeferredBinding"], "the host is to send a reference, never the content"
     assert triggers["poll_completions"]["schedule"] == "%POLL_SCHEDULE%"
     assert triggers["sweep"]["schedule"] == "%SWEEP_SCHEDULE%"
+    assert triggers["tend"]["schedule"] == "%TEND_SCHEDULE%"
     assert triggers["inspect_pool"]["schedule"] == "%POOL_DOCTOR_SCHEDULE%"
 
 
@@ -128,6 +130,7 @@ def test_triggers_do_the_whole_loop(app: WorkerLibrary, environment: dict[str, s
     assert event.id == upload.run_id
     assert app.invoke("sweep", "timer") is None
     assert app.invoke("inspect_pool", "timer") is None
+    assert app.invoke("tend", "timer") is None
     for function in ("notify_email", "notify_webhook"):
         assert app.invoke(function, "message", event.id, encode_event(event).decode(), {}) is None
 
