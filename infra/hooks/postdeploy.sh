@@ -51,4 +51,4 @@ esac
 [ -x .venv/bin/batchjson ] || make setup
 tries=40
 again "Waiting for your roles on the storage account" can_read
-.venv/bin/batchjson canary "${extra[@]}"
+.venv/bin/batchjson canary ${extra[@]+"${extra[@]}"} # an empty list is an error in the bash of macOS
