@@ -17,6 +17,17 @@ TASK_FIELDS = ["id", "state", "stateTransitionTime", "executionInfo", "nodeInfo"
 """What is asked for of a task: everything else stays where it is."""
 
 
+RUN_OPTIONS = (
+    "--rm",
+    "--read-only",
+    "--volume=/tmp",
+    "--cap-drop=ALL",
+    "--security-opt=no-new-privileges",
+)
+"""Arguments of ``docker create``. /tmp is a volume of the container's own on the node's disk (a tmpfs would take memory
+for scratch files of any size), which ``--rm`` removes with the container."""
+
+
 def task_options(order: TaskOrder) -> Any:
     """A container task with its environment, its limits, and the upload of its output."""
     from azure.batch import models
@@ -36,7 +47,9 @@ def task_options(order: TaskOrder) -> Any:
     return models.BatchTaskCreateOptions(
         id=order.task_id,
         command_line="",
-        container_settings=models.BatchTaskContainerSettings(image_name=order.image),
+        container_settings=models.BatchTaskContainerSettings(
+            image_name=order.image, container_run_options=" ".join(RUN_OPTIONS)
+        ),
         environment_settings=[models.EnvironmentSetting(name=k, value=v) for k, v in order.environment.items()],
         output_files=[logs],
         required_slots=order.slots,
