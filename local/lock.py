@@ -21,6 +21,7 @@ def main() -> int:
     compile_lock(["worker/requirements.in"], "worker/requirements.txt", "-c", "requirements.txt", *extra)
     extras = [word for name in ("cli", "local", "dev") for word in ("--extra", name)]
     compile_lock(["pyproject.toml"], "requirements-dev.txt", *extras, "-c", "requirements.txt", *extra)
+    compile_lock(["worker/requirements-sbom.in"], "worker/requirements-sbom.txt", *extra)
     compile_lock(["local/requirements-node.in"], "local/requirements-node.txt", *extra)
     compile_lock(["tests/bench/requirements.in"], "tests/bench/requirements.txt", *extra)
     compile_lock(["tests/infra/requirements.in"], "tests/infra/requirements.txt", *extra)

@@ -1,4 +1,7 @@
-"""The way in: ``python -m worker`` runs as a Batch task, ``python -m worker --file PATH --output DIR`` on a disk."""
+"""The way in: ``python -m worker`` runs as a Batch task, ``python -m worker --file PATH --output DIR`` on a disk.
+
+``python -m worker --check`` tells the version, and whether everything is there that a task needs.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +25,14 @@ def main(arguments: Sequence[str]) -> Exit:
     signal.signal(signal.SIGTERM, _terminate)
     options = _parse(arguments)
     start_logging(options.run_id or os.environ.get("BATCHJSON_RUN_ID", ""))
+    if options.check:
+        return _guarded(_check)
     return _guarded(_task if options.file is None else lambda: _file(options))
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="worker", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="tell the version and whether all is there; no network")
     parser.add_argument("--file", type=Path, help="process this file instead of a Batch task's blob")
     parser.add_argument("--output", type=Path, help="the folder for report.json, errors.jsonl and outcome.json")
     parser.add_argument("--limits", default="{}", help="limits that differ from the defaults, as a JSON object")
@@ -50,6 +56,12 @@ def _task() -> None:
     from worker.batch_task import run_task
 
     run_task(TaskParameters.from_environment(os.environ), os.environ)
+
+
+def _check() -> None:
+    from worker.health import check
+
+    check()
 
 
 def _file(options: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from shared.outcome import decode_outcome
 from tests.unit.worker.files import batch, transaction
 from tests.unit.worker.schema import checked_report
+from worker import VERSION
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -46,6 +48,13 @@ def test_file_on_disk_becomes_three_documents(tmp_path: Path) -> None:
     assert json.loads((output / "errors.jsonl").read_text())["code"] == "wrong_type"
     again = worker("--file", source, "--output", output, "--run-id", "mine")
     assert decode_outcome(again.stdout.encode()).run_id == "mine"
+
+
+def test_check_tells_the_version_without_a_task_or_a_network() -> None:
+    """What a start task or a deployment can ask of an image."""
+    done = worker("--check", HTTPS_PROXY="http://127.0.0.1:9", HTTP_PROXY="http://127.0.0.1:9")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"version": VERSION, "python": platform.python_version()}
 
 
 def test_documents_of_an_earlier_run_are_replaced(tmp_path: Path) -> None:
