@@ -14,6 +14,7 @@ import azure.functions as func
 from azurefunctions.extensions.bindings.blob import BlobClient
 
 from pipeline.completion import Completion
+from pipeline.digests import send_digests
 from pipeline.notify import notify_by_mail
 from pipeline.pool_doctor import Repair, inspect_pool
 from pipeline.reconcile import sweep
@@ -106,6 +107,17 @@ def tend_all(timer: func.TimerRequest) -> None:
     if tended.problems:
         log.warning("tending.incomplete", extra={"problems": len(tended.problems), "late": timer.past_due})
         raise tended.problems[0]
+
+
+@app.function_name("send_digests")
+@app.timer_trigger(arg_name="timer", schedule="%EMAIL_DIGEST_SCHEDULE%")
+def send_collected(timer: func.TimerRequest) -> None:
+    """Send what was collected for those whose digest is due."""
+    report = send_digests(services())
+    if report.sent:
+        log.info("digests.sent", extra={"sent": report.sent, "runs": report.runs, "late": timer.past_due})
+    if report.problems:
+        raise report.problems[0]
 
 
 @app.function_name("notify_email")

@@ -14,6 +14,7 @@ from pipeline.notification.channel import Channel
 from pipeline.notification.wording import size
 from shared.locations import archive_name
 from shared.runs import INPUT_SUFFIXES, Retention, Run, RunState, addressable
+from shared.settings import Settings
 
 _EVENT_TIME = timedelta(minutes=2)
 _PUBLISH_TIME = timedelta(minutes=1)
@@ -163,6 +164,9 @@ def _told(channel: Channel) -> Callable[[Facts, Run], Seen]:
             return off("nobody wants to be told")
         if run.notified_at is None:
             return missing("not yet")
+        if channel is Channel.EMAIL and facts.now - run.notified_at < _collecting(facts.settings, facts.now):
+            cause = "Mails are collected: it is in the next digest (EMAIL_DIGEST_MINUTES, EMAIL_QUIET_HOURS)."
+            return missing("collected for a digest", cause, waits=True)
         if facts.now - run.notified_at < _TELL_TIME:
             return missing("not yet", f"The event was published just now; the {word} follows.", waits=True)
         by = f" by {', '.join(waiting)}" if channel is Channel.WEBHOOK else ""
@@ -177,6 +181,15 @@ def _told(channel: Channel) -> Callable[[Facts, Run], Seen]:
         return missing("not yet", cause, fix)
 
     return look
+
+
+def _collecting(settings: Settings, now: datetime) -> timedelta:
+    """How long mails may be collected at present: a day at most where quiet hours hold them back."""
+    if settings.email_quiet_hours.covers(now):
+        return timedelta(days=1)
+    return (
+        timedelta(minutes=settings.email_digest_minutes) + _TELL_TIME if settings.email_digest_minutes else timedelta()
+    )
 
 
 def _of_run(look: Callable[[Facts, Run], Seen]) -> Callable[[Facts], Seen]:

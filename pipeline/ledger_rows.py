@@ -50,7 +50,8 @@ def row_of(run: Run) -> dict[str, Any]:
         "failure_message": run.failure.message if run.failure else None,
         "cost": encode_estimate(run.cost).decode() if run.cost else None,
         "outcome": encode_outcome(run.outcome).decode() if run.outcome else None,
-        "webhooks": json.dumps({name: _text(at) for name, at in run.webhooks.items()}) if run.webhooks else None,
+        "mails": _times(run.mails),
+        "webhooks": _times(run.webhooks),
     }
     row |= {name: _text(moment) for name in _TIMES if (moment := getattr(run, name))}
     return {key: value for key, value in row.items() if value is not None}
@@ -79,7 +80,8 @@ def run_from(row: Mapping[str, Any], version: str) -> Run:
         task=TaskKey(row["job_id"], row["task_id"]) if "job_id" in row else None,
         failure=Failure(row["failure_code"], row["failure_message"]) if "failure_code" in row else None,
         outcome=decode_outcome(row["outcome"].encode()) if "outcome" in row else None,
-        webhooks={name: datetime.fromisoformat(at) for name, at in json.loads(row.get("webhooks", "{}")).items()},
+        mails=_times_from(row.get("mails")),
+        webhooks=_times_from(row.get("webhooks")),
         cost=decode_estimate(row["cost"]) if "cost" in row else None,
         version=version,
         **times,
@@ -88,6 +90,14 @@ def run_from(row: Mapping[str, Any], version: str) -> Run:
 
 def _text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _times(times: Mapping[str, datetime]) -> str | None:
+    return json.dumps({name: _text(at) for name, at in times.items()}) if times else None
+
+
+def _times_from(text: str | None) -> dict[str, datetime]:
+    return {name: datetime.fromisoformat(at) for name, at in json.loads(text).items()} if text else {}
 
 
 def _number(value: Any) -> int:

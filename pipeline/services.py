@@ -16,6 +16,8 @@ from pipeline.ledger_table import TableLedger
 from pipeline.machines import Machines
 from pipeline.notes import Notes
 from pipeline.notes_table import TableNotes
+from pipeline.notification.collected import MailBook
+from pipeline.notification.collected_table import TableMailBook
 from pipeline.notification.deliveries import DeliveryBook
 from pipeline.notification.deliveries_table import TableDeliveries
 from pipeline.notification.hook import Caller, Hook
@@ -52,6 +54,7 @@ class Gateways:
     poison: Callable[[Settings], PoisonQueue] = lambda s: AzurePoisonQueue(s.connection("STORAGE"))
     mailer: Callable[[Settings], Mailer | None] = mailer_of
     deliveries: Callable[[Settings], DeliveryBook] = lambda s: TableDeliveries(s.connection("STORAGE"), s.ledger_table)
+    mailbook: Callable[[Settings], MailBook] = lambda s: TableMailBook(s.connection("STORAGE"), s.ledger_table)
     caller: Callable[[Settings, WebhookEndpoint], Caller] = lambda s, endpoint: WebhookSender.of(endpoint, s)
     notes: Callable[[Settings], Notes] = lambda s: TableNotes(s.connection("STORAGE"), s.ledger_table)
     prices: Callable[[Settings, Clock], PriceList | None] = retail_prices
@@ -105,6 +108,11 @@ class Services:
     def mailer(self) -> Mailer | None:
         """What sends mails; None when nobody is to get any."""
         return self._gateways.mailer(self.settings)
+
+    @cached_property
+    def mailbook(self) -> MailBook:
+        """The mails that are collected."""
+        return self._gateways.mailbook(self.settings)
 
     @cached_property
     def deliveries(self) -> DeliveryBook:

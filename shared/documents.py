@@ -67,6 +67,7 @@ class RunDocument(msgspec.Struct, frozen=True, kw_only=True):
     job_id: str | None
     node_id: str | None
     exit_code: int | None
+    mails: dict[str, str]
     webhooks: dict[str, str]
     cost_estimate: CostEstimate | None
     earlier_attempts: list[AttemptDocument] = []
@@ -112,6 +113,7 @@ def run_document(run: Run, settings: Settings, earlier: Sequence[Run] = ()) -> R
         job_id=run.task.job_id if run.task else None,
         node_id=run.node_id,
         exit_code=run.exit_code,
+        mails={name: to_iso(at) for name, at in run.mails.items()},
         webhooks={name: to_iso(at) for name, at in run.webhooks.items()},
         cost_estimate=run.cost,
         earlier_attempts=[attempt_document(attempt) for attempt in earlier],

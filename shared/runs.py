@@ -168,6 +168,8 @@ class Run:
     mailed_at: datetime | None = None
     webhook_at: datetime | None = None
     retained_at: datetime | None = None
+    mails: Mapping[str, datetime] = field(default_factory=dict)
+    """When each audience was told of this attempt by mail; `mailed_at` is set once all that want to be were."""
     webhooks: Mapping[str, datetime] = field(default_factory=dict)
     """When each webhook endpoint took this attempt's event; `webhook_at` is set once all that want it have it."""
     node_id: str | None = None

@@ -11,11 +11,12 @@ import re
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
+from shared.audiences import Audience, QuietHours, all_audiences, read_quiet_hours, read_routes
 from shared.connections import Connection, read_connection, runs_in_azure
 from shared.errors import SettingsError
 from shared.readers import address as _address
@@ -29,12 +30,11 @@ from shared.readers import region as _region
 from shared.readers import text as _text
 from shared.readers import whole as _whole
 from shared.readers import words as _words
+from shared.settings_checks import HOST_STORAGE, contradictions, endpoints, keys_in_azure, unresolved_references
 from shared.task import Limits
-from shared.webhooks import DEFAULT, WebhookEndpoint, read_endpoints, unresolved, with_secrets
+from shared.webhooks import WebhookEndpoint, read_endpoints
 
 CONNECTIONS = ("STORAGE", "SERVICEBUS", "BATCH", "EMAIL")
-HOST_STORAGE = "AzureWebJobsStorage"
-_KEY = re.compile(r"(?:AccountKey|SharedAccessKey|SharedAccessSignature)=", re.IGNORECASE)
 FUNCTION_APP_NEEDS = frozenset({"STORAGE", "SERVICEBUS", "BATCH", "BATCH_POOL_ID", "WORKER_IMAGE"})
 STORAGE_NEEDS = frozenset({"STORAGE"})
 """What a command needs that reads the ledger and blobs, and nothing else."""
@@ -113,6 +113,11 @@ SPECS = (
     Spec("WEBHOOK_RETRY_QUEUE", "webhook-retries", _text, "Queue that carries webhook calls to be made again later."),
     Spec("EMAIL_FROM", "", _text, "Sender address of mails."),
     Spec("EMAIL_TO", "", _words, "Receivers, separated by commas. Empty: no mails are sent."),
+    Spec("EMAIL_ROUTES", "", read_routes, "More receivers, each with a filter, as JSON."),
+    Spec("EMAIL_DIGEST_MINUTES", "0", _whole(0, 1440), "Mails are collected for so long; 0: each goes out at once."),
+    Spec("EMAIL_DIGEST_FILES", "0", _whole(0, 2000), "A digest goes out as soon as it has so many files; 0: no limit."),
+    Spec("EMAIL_DIGEST_SCHEDULE", "0 * * * * *", _text, "How often is looked for digests that are due (NCRONTAB)."),
+    Spec("EMAIL_QUIET_HOURS", "", read_quiet_hours, "No mails in this span of the day, UTC: 22:00-06:00. Empty: none."),
     Spec("WEBHOOK_URL", "", _address, "Address that events are posted to. Empty: no webhook is called."),
     Spec(
         "WEBHOOK_SECRETS",
@@ -136,6 +141,10 @@ SPECS = (
     Spec("MAX_INFLATED_BYTES", str(16 * 1024**3), _whole(1, 2**50), "Largest file, after gunzip, in bytes."),
     Spec("REVENUE_STATUSES", "completed", _words, "Statuses of transactions that count as revenue."),
 )
+
+
+_OURS = (*(spec.name for spec in SPECS), *CONNECTIONS, HOST_STORAGE)
+"""How the names of our settings begin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +184,11 @@ class Settings:
     webhook_retry_queue: str
     email_from: str
     email_to: tuple[str, ...]
+    email_routes: tuple[Audience, ...]
+    email_digest_minutes: int
+    email_digest_files: int
+    email_digest_schedule: str
+    email_quiet_hours: QuietHours
     webhook_url: str
     webhook_secrets: tuple[str, ...] = field(repr=False)
     webhooks: tuple[WebhookEndpoint, ...]
@@ -210,13 +224,13 @@ class Settings:
         problems: list[str] = []
         values = {spec.name.lower(): _read(spec, environment, needs, problems) for spec in SPECS}
         connections = {name: found for name in CONNECTIONS if (found := _connect(name, environment, needs, problems))}
-        values["webhooks"] = _endpoints(values, environment)
+        values["webhooks"] = endpoints(values, environment)
         if environment.get("WEBSITE_AUTH_ENABLED", "").lower() == "false":
             # App Service says that its authentication is off: then no header of a request can be believed.
             values["dashboard_sign_in"] = "off"
-        problems += _contradictions(values, connections)
-        problems += _unresolved(environment)
-        problems += _keys_in_azure(environment)
+        problems += contradictions(values, connections)
+        problems += unresolved_references(environment, _OURS)
+        problems += keys_in_azure(environment, CONNECTIONS)
         if values["reuse_results"] and runs_in_azure(environment) and "@sha256:" not in values["worker_image"]:
             problems.append("REUSE_RESULTS needs WORKER_IMAGE by digest (…@sha256:…): a tag may come to mean another.")
         if problems:
@@ -269,6 +283,15 @@ class Settings:
         return timedelta(days=self.ledger_days)
 
     @property
+    def audiences(self) -> tuple[Audience, ...]:
+        """Everybody who gets mails."""
+        return all_audiences(self.email_to, self.email_routes)
+
+    def collects(self, audience: Audience, at: datetime) -> bool:
+        """Tell whether a mail for an audience is collected at a time, in place of being sent."""
+        return audience.digest and (self.email_digest_minutes > 0 or self.email_quiet_hours.covers(at))
+
+    @property
     def webhook_log_age(self) -> timedelta:
         """How far the log of webhook calls goes back."""
         return timedelta(days=self.webhook_log_days)
@@ -310,51 +333,3 @@ def _connect(
     if connection is None and name in needs:
         problems.append(f"The connection {name} is missing: {name}__… in Azure, {name} on a laptop.")
     return connection
-
-
-def _contradictions(values: Mapping[str, Any], connections: Mapping[str, Connection]) -> list[str]:
-    problems = []
-    if values["email_to"] and not values["email_from"]:
-        problems.append("EMAIL_FROM is missing, though EMAIL_TO is set.")
-    if values["email_to"] and "EMAIL" not in connections:
-        problems.append("The connection EMAIL is missing, though EMAIL_TO is set.")
-    if values["webhook_url"] and not values["webhook_secrets"]:
-        problems.append("WEBHOOK_SECRETS is missing, though WEBHOOK_URL is set.")
-    problems += [
-        f"{each.secrets_setting} is missing, though WEBHOOKS names the endpoint {each.name}."
-        for each in values["webhooks"]
-        if not each.secrets and each.name != DEFAULT
-    ]
-    if values["input_retention"] == "archive" and values["archive_container"] == values["input_container"]:
-        problems.append("ARCHIVE_CONTAINER is the INPUT_CONTAINER: what is archived would be processed again.")
-    return problems
-
-
-def _endpoints(values: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[WebhookEndpoint, ...]:
-    """All webhook endpoints, as far as what was read is of use."""
-    return with_secrets(
-        values["webhook_url"] or "", values["webhook_secrets"] or (), values["webhooks"] or (), environment
-    )
-
-
-def _unresolved(environment: Mapping[str, str]) -> list[str]:
-    """Key Vault references that App Service could not resolve; elsewhere nobody was to resolve them."""
-    if not runs_in_azure(environment):
-        return []
-    return [
-        f"{name} is a Key Vault reference that App Service could not resolve. Give the app's identity the role Key "
-        "Vault Secrets User, and check the secret's name and keyVaultReferenceIdentity: the portal shows why."
-        for name in unresolved(environment)
-    ]
-
-
-def _keys_in_azure(environment: Mapping[str, str]) -> list[str]:
-    """Any setting at all that holds a key of storage or Service Bus, our connections (told of already) left out."""
-    if not runs_in_azure(environment):
-        return []
-    others = ((name, value) for name, value in environment.items() if name not in CONNECTIONS)
-    return [
-        f"{name} holds a key. In Azure, use managed identity: {name}__…"
-        for name, value in others
-        if _KEY.search(value) or (name == HOST_STORAGE and value)
-    ]

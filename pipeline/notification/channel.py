@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
+from pipeline.notification.wanted import audiences_of
 from shared.runs import Run
 from shared.settings import Settings
 
@@ -21,10 +22,10 @@ class Channel(StrEnum):
         return run.mailed_at if self is Channel.EMAIL else run.webhook_at
 
     def waiting(self, settings: Settings, run: Run) -> Sequence[str]:
-        """Who wants to hear of a run, as it ended, this way: webhook endpoints that do not have it yet, or people."""
-        if self is Channel.EMAIL:
-            return settings.email_to
+        """Who wants to hear of a run, as it ended, this way and has not: webhook endpoints, or audiences."""
         state, name = run.state.value, run.upload.name
+        if self is Channel.EMAIL:
+            return [each.name for each in audiences_of(settings, state, name) if each.name not in run.mails]
         return [
             each.name for each in settings.webhooks if each.wanted.wants(state, name) and each.name not in run.webhooks
         ]

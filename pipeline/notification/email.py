@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from functools import cache
 
 from pipeline.notification.advice import advise
 from pipeline.notification.body import Account, to_html, to_text
@@ -25,46 +24,35 @@ _LONGEST_CODE = 40
 _MOST_CODES = 5
 
 
-def notify_by_email(event: CloudEvent, mailer: Mailer | None, settings: Settings) -> bool:
-    """Mail what came out of a run to everyone in EMAIL_TO.
-
-    Returns
-    -------
-    bool
-        False when nobody is to be told; the log says so once a process.
-
-    Raises
-    ------
-    DeliveryFailed, DeliveryRefused
-        As `Mailer.send` does.
-    """
-    if mailer is None or not settings.email_to:
-        _say_off()
-        return False
-    mailer.send(compose(event, settings))
-    log.info("email.sent", extra={"event_id": event.id, "recipients": len(settings.email_to)})
-    return True
-
-
-@cache
-def _say_off() -> None:
-    log.info("email.off", extra={"reason": "EMAIL_TO is empty"})
-
-
 class EmailSender:
-    """Delivers events by e-mail; a `Sender` as `delivery.deliver` wants it."""
+    """Delivers events by e-mail; a `Sender` as `delivery.deliver` wants it.
 
-    def __init__(self, mailer: Mailer, settings: Settings) -> None:
+    Parameters
+    ----------
+    recipients
+        Who gets them, all in one mail.
+    """
+
+    def __init__(self, mailer: Mailer, settings: Settings, recipients: Sequence[str]) -> None:
         self._mailer = mailer
         self._settings = settings
+        self._recipients = tuple(recipients)
 
     def send(self, delivery: Delivery) -> None:
-        """Mail one event (see `notify_by_email`)."""
-        notify_by_email(decode_event(delivery.body), self._mailer, self._settings)
+        """Mail what came out of a run.
+
+        Raises
+        ------
+        DeliveryFailed, DeliveryRefused
+            As `Mailer.send` does.
+        """
+        event = decode_event(delivery.body)
+        self._mailer.send(compose(event, self._settings, self._recipients))
+        log.info("email.sent", extra={"event_id": event.id, "recipients": len(self._recipients)})
 
 
-def compose(event: CloudEvent, settings: Settings) -> Mail:
-    """Write the mail about a settled run, to be sent from EMAIL_FROM to EMAIL_TO.
+def compose(event: CloudEvent, settings: Settings, recipients: Sequence[str] | None = None) -> Mail:
+    """Write the mail about a settled run, to be sent from EMAIL_FROM; to EMAIL_TO when no one else is named.
 
     Raises
     ------
@@ -75,7 +63,7 @@ def compose(event: CloudEvent, settings: Settings) -> Mail:
     return Mail(
         mail_id=event.id,
         sender=settings.email_from,
-        recipients=settings.email_to,
+        recipients=settings.email_to if recipients is None else tuple(recipients),
         subject=subject_of(event.data),
         text=to_text(account),
         html=to_html(account),

@@ -28,5 +28,5 @@ def make_mailer(connection: Connection) -> Mailer:
 
 
 def mailer_of(settings: Settings) -> Mailer | None:
-    """Make the mailer that the settings ask for; None when EMAIL_TO is empty."""
-    return make_mailer(settings.connection("EMAIL")) if settings.email_to else None
+    """Make the mailer that the settings ask for; None when nobody is to get any."""
+    return make_mailer(settings.connection("EMAIL")) if settings.audiences else None

@@ -17,6 +17,10 @@ class RecordingMailer:
         """Let the next send raise this; several calls queue up."""
         self._failures.append(failure)
 
+    def recover(self) -> None:
+        """Let no send fail any more."""
+        self._failures.clear()
+
     def send(self, mail: Mail) -> None:
         """Keep a mail, unless a failure is due."""
         if self._failures:

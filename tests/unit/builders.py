@@ -20,6 +20,7 @@ from tests.doubles.bus import MemoryBus
 from tests.doubles.deliveries import MemoryDeliveries
 from tests.doubles.ledger import MemoryLedger
 from tests.doubles.mail import RecordingMailer
+from tests.doubles.mailbook import MemoryMailBook
 from tests.doubles.messages import Message
 from tests.doubles.notes import MemoryNotes
 from tests.doubles.poison import MemoryPoisonQueue
@@ -124,6 +125,7 @@ class World:
     pool: MemoryPool = field(default_factory=MemoryPool)
     notes: MemoryNotes = field(default_factory=MemoryNotes)
     deliveries: MemoryDeliveries = field(default_factory=MemoryDeliveries)
+    mailbook: MemoryMailBook = field(default_factory=MemoryMailBook)
     clock: Clock = field(default_factory=Clock)
     settings: Settings = field(default_factory=laptop_settings)
 
@@ -145,7 +147,8 @@ class World:
             pool=lambda _: self.pool,
             notes=lambda _: self.notes,
             deliveries=lambda _: self.deliveries,
-            mailer=lambda settings: self.mailer if settings.email_to else None,
+            mailbook=lambda _: self.mailbook,
+            mailer=lambda settings: self.mailer if settings.audiences else None,
             caller=lambda _, endpoint: self.receivers.caller(endpoint.name),
         )
         return Services(self.settings, gateways, self.clock)

@@ -19,6 +19,7 @@ GATEWAYS = {
     "pipeline/ledger_table.py",
     "pipeline/notes_table.py",
     "pipeline/notification/acs.py",
+    "pipeline/notification/collected_table.py",
     "pipeline/notification/deliveries_table.py",
     "pipeline/poison.py",
     "pipeline/pool_azure.py",

@@ -96,6 +96,7 @@ def test_every_function_is_indexed_with_its_bindings(app: WorkerLibrary) -> None
         "sweep": "timerTrigger",
         "inspect_pool": "timerTrigger",
         "tend": "timerTrigger",
+        "send_digests": "timerTrigger",
         "notify_email": "serviceBusTrigger",
         "notify_email_again": "serviceBusTrigger",
         "notify_webhook": "serviceBusTrigger",
@@ -131,6 +132,7 @@ def test_triggers_do_the_whole_loop(app: WorkerLibrary, environment: dict[str, s
     assert app.invoke("sweep", "timer") is None
     assert app.invoke("inspect_pool", "timer") is None
     assert app.invoke("tend", "timer") is None
+    assert app.invoke("send_digests", "timer") is None
     for function in ("notify_email", "notify_webhook"):
         assert app.invoke(function, "message", event.id, encode_event(event).decode(), {}) is None
 

@@ -27,6 +27,7 @@ from tests.doubles.blobs import MemoryBlobs
 from tests.doubles.bus import MemoryBus
 from tests.doubles.deliveries import MemoryDeliveries
 from tests.doubles.ledger import MemoryLedger
+from tests.doubles.mailbook import MemoryMailBook
 from tests.doubles.notes import MemoryNotes
 from tests.doubles.poison import MemoryPoisonQueue
 from tests.doubles.pool import MemoryPool
@@ -82,6 +83,7 @@ class Cloud:
     pool: MemoryPool = field(default_factory=MemoryPool)
     notes: MemoryNotes = field(default_factory=MemoryNotes)
     deliveries: MemoryDeliveries = field(default_factory=MemoryDeliveries)
+    mailbook: MemoryMailBook = field(default_factory=MemoryMailBook)
     caller: Callable[[str], Caller] = Receivers().caller
 
     def services(self, settings_file: Path | None = None, needs: AbstractSet[str] = STORAGE_NEEDS) -> Services:
@@ -95,6 +97,7 @@ class Cloud:
             pool=lambda _: self.pool,
             notes=lambda _: self.notes,
             deliveries=lambda _: self.deliveries,
+            mailbook=lambda _: self.mailbook,
             caller=lambda _, endpoint: self.caller(endpoint.name),
         )
         return Services(self.settings, gateways, clock=lambda: NOW)

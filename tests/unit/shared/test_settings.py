@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -178,3 +179,50 @@ def test_key_vault_reference_keeps_no_operator_from_reading() -> None:
     reference = "@Microsoft.KeyVault(SecretUri=https://kv.vault.azure.net/secrets/hook)"
     settings = laptop_settings(WEBHOOKS=WEBHOOKS, WEBHOOK_SECRETS_ERP=reference)
     assert [each.name for each in settings.webhooks] == ["default", "erp"]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"EMAIL_ROUTES": "x"}, "a JSON array"),
+        ({"EMAIL_ROUTES": '[{"name": "a", "to": []}]'}, "mail addresses"),
+        ({"EMAIL_ROUTES": '[{"name": "a", "to": ["private-part"]}]'}, "mail addresses"),
+        ({"EMAIL_ROUTES": '[{"name": "default", "to": ["a@b"]}]'}, "other than default"),
+        ({"EMAIL_ROUTES": '[{"name": "a", "to": ["a@b"], "states": ["claimed"]}]'}, "failed, lost, rejected"),
+        ({"EMAIL_ROUTES": '[{"name": "a", "to": ["a@b"]}]', "EMAIL_FROM": "", "EMAIL_TO": ""}, "EMAIL_ROUTES is set"),
+        ({"EMAIL_DIGEST_FILES": "9"}, "EMAIL_DIGEST_MINUTES is missing"),
+        ({"EMAIL_QUIET_HOURS": "22-6"}, "22:00-06:00"),
+        ({"EMAIL_QUIET_HOURS": "24:00-06:00"}, "22:00-06:00"),
+    ],
+)
+def test_bad_mail_settings_are_refused_at_start(values: dict[str, str], said: str) -> None:
+    """What is wrong is said, and no address is repeated."""
+    with pytest.raises(SettingsError, match=said) as caught:
+        laptop_settings(**values)
+    assert "private-part" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("hours", "quiet", "loud"),
+    [
+        ("22:00-06:00", ["22:00", "23:59", "00:00", "05:59"], ["06:00", "12:00", "21:59"]),
+        ("12:00-13:30", ["12:00", "13:29"], ["11:59", "13:30", "00:00"]),
+        ("", [], ["00:00", "12:00"]),
+        ("07:00-07:00", [], ["07:00"]),
+    ],
+)
+def test_quiet_hours_may_go_over_midnight(hours: str, quiet: list[str], loud: list[str]) -> None:
+    """The first minute is in it, the last one is not; UTC, wherever the machine is."""
+    span = laptop_settings(EMAIL_QUIET_HOURS=hours).email_quiet_hours
+    for moments, covered in ((quiet, True), (loud, False)):
+        for moment in moments:
+            assert span.covers(datetime.fromisoformat(f"2026-03-14T{moment}:00+00:00")) is covered
+    assert span.covers(datetime.fromisoformat("2026-03-14T23:00:00+01:00")) is (hours == "22:00-06:00")
+
+
+def test_mail_routes_add_to_those_who_get_everything() -> None:
+    """EMAIL_TO first, or the routes alone."""
+    routes = '[{"name": "pager", "to": ["ops@x.invalid"], "states": ["failed"], "digest": false}]'
+    settings = laptop_settings(EMAIL_ROUTES=routes)
+    assert [each.name for each in settings.audiences] == ["default", "pager"]
+    assert [each.name for each in laptop_settings(EMAIL_ROUTES=routes, EMAIL_TO="").audiences] == ["pager"]

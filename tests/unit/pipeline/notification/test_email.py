@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import get_args
 
@@ -11,12 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.notification import email
 from pipeline.notification.advice import FAILED, REJECTED, advise
 from pipeline.notification.delivery import Delivery
-from pipeline.notification.email import EmailSender, compose, notify_by_email
+from pipeline.notification.email import EmailSender, compose
 from shared.cost import estimate
-from shared.errors import DeliveryFailed, InvalidDocument
+from shared.errors import InvalidDocument
 from shared.events import encode_event
 from shared.outcome import AnomalyDigest, RejectionCode
 from tests.doubles.mail import RecordingMailer
@@ -52,13 +49,6 @@ TAGS = {
     "br",
     "code",
 }
-
-
-@pytest.fixture(autouse=True)
-def _forget_what_was_said() -> Iterator[None]:
-    email._say_off.cache_clear()
-    yield
-    email._say_off.cache_clear()
 
 
 class Page(HTMLParser):
@@ -213,41 +203,11 @@ def test_the_same_event_makes_the_same_mail() -> None:
     assert compose(event_with(), SETTINGS) == compose(event_with(), SETTINGS)
 
 
-def test_everyone_in_the_settings_gets_the_mail() -> None:
-    """The mail goes from EMAIL_FROM to each address of EMAIL_TO."""
-    mailer = RecordingMailer()
-    assert notify_by_email(event_with(), mailer, SETTINGS)
-    (mail,) = mailer.sent
-    assert (mail.sender, mail.recipients) == (
-        "batchjson@laptop.invalid",
-        ("you@laptop.invalid", "them@laptop.invalid"),
-    )
-
-
-def test_without_recipients_nothing_is_sent_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
-    """An empty EMAIL_TO sends nothing; the log says so once, not for each run."""
-    mailer = RecordingMailer()
-    caplog.set_level(logging.INFO)
-    for _ in range(3):
-        assert not notify_by_email(event_with(), mailer, settings_with(EMAIL_TO=""))
-    assert mailer.sent == []
-    assert [record.message for record in caplog.records] == ["email.off"]
-
-
-def test_a_mailer_failure_is_not_hidden() -> None:
-    """What the mailer raises comes through."""
-    mailer = RecordingMailer()
-    mailer.fail_next(DeliveryFailed("busy", 60.0))
-    with pytest.raises(DeliveryFailed, match="busy"):
-        notify_by_email(event_with(), mailer, SETTINGS)
-    assert mailer.sent == []
-
-
 def test_the_sender_mails_the_event_of_a_delivery() -> None:
     """Mails can go through the same delivery as webhooks."""
     mailer, event = RecordingMailer(), event_with()
-    EmailSender(mailer, SETTINGS).send(Delivery(event.id, encode_event(event)))
-    assert mailer.sent == [compose(event, SETTINGS)]
+    EmailSender(mailer, SETTINGS, ["a@x.invalid"]).send(Delivery(event.id, encode_event(event)))
+    assert mailer.sent == [compose(event, SETTINGS, ["a@x.invalid"])]
 
 
 def test_the_cost_is_called_an_estimate() -> None:
