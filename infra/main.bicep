@@ -70,11 +70,11 @@ param storageSku string = 'Standard_LRS'
 @description('Optional. A hierarchical namespace (Data Lake) for the storage account. Cannot be changed later.')
 param hierarchicalNamespace bool = false
 
-@description('Optional. Days after which results move to the cool tier, and to the archive; 0 days: never.')
+@description('Optional. Days after which results and archived inputs move to the cool tier; 0: never.')
 @minValue(0)
 param coolAfterDays int = 30
 
-@description('Optional. Days after which results are archived; 0: never. An archived report cannot be read before it is rehydrated.')
+@description('Optional. Days after which they move to the archive tier; 0: never. An archived report cannot be read before it is rehydrated.')
 @minValue(0)
 param archiveAfterDays int = 180
 

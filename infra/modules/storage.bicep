@@ -14,10 +14,10 @@ param sku string
 @description('Required. A hierarchical namespace (Data Lake).')
 param hierarchicalNamespace bool
 
-@description('Required. Days after which results move to the cool tier; 0: never.')
+@description('Required. Days after which results and archived inputs move to the cool tier; 0: never.')
 param coolAfterDays int
 
-@description('Required. Days after which results are archived; 0: never.')
+@description('Required. Days after which they move to the archive tier; 0: never.')
 param archiveAfterDays int
 
 @description('Required. Days after which logs and dead letters are deleted.')
@@ -114,11 +114,11 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2025-06
     policy: {
       rules: [
         {
-          name: 'results-get-cool'
+          name: 'results-and-archive-get-cool'
           enabled: coolAfterDays > 0 || archives
           type: 'Lifecycle'
           definition: {
-            filters: { blobTypes: ['blockBlob'], prefixMatch: ['batch-output/'] }
+            filters: { blobTypes: ['blockBlob'], prefixMatch: ['batch-output/', 'batch-archive/'] }
             // A rule must do something, even while it is off.
             actions: { baseBlob: union(coolRule, archiveRule, coolAfterDays == 0 && !archives ? { tierToCool: { daysAfterModificationGreaterThan: 3650 } } : {}) }
           }
