@@ -169,13 +169,15 @@ class Ledger(Protocol):
         """Put down how far a piece of background work has come; the last writer wins."""
 
 
-def change_run(ledger: Ledger, run_id: RunId, change: Callable[[Run], Run | None]) -> Run:
+def change_run(ledger: Ledger, run_id: RunId, change: Callable[[Run], Run | None], seen: Run | None = None) -> Run:
     """Read a run, change it, write it; anew when someone else wrote it meanwhile.
 
     Parameters
     ----------
     change
         Takes the run as it is and returns it as it is to be, or None to leave it.
+    seen
+        The run as the caller read or wrote it a moment ago: it is read anew only when someone else wrote it since.
 
     Raises
     ------
@@ -183,7 +185,7 @@ def change_run(ledger: Ledger, run_id: RunId, change: Callable[[Run], Run | None
         When others were quicker every time.
     """
     for turn in range(_TURNS):
-        run = ledger.get(run_id)
+        run = seen if seen and turn == 0 else ledger.get(run_id)
         changed = change(run)
         if changed is None:
             return run

@@ -31,7 +31,7 @@ def publish(services: Services, runs: Sequence[Run]) -> None:
 
 def mark_published(services: Services, run: Run) -> None:
     """Mark a run whose event has been published, unless that was done or the run has gone on to another attempt."""
-    change_run(services.ledger, run.run_id, _published(services, run.attempt))
+    change_run(services.ledger, run.run_id, _published(services, run.attempt), seen=run)
     log.info("run.settled", extra={"run_id": run.run_id, "attempt": run.attempt, "state": run.state.value})
 
 

@@ -109,7 +109,7 @@ def mark_submitted(services: Services, run: Run, key: TaskKey, at: datetime, dep
         waiting = found.state is RunState.CLAIMED and found.attempt == run.attempt
         return replace(found.submitted(key, at), result_key=depends_on) if waiting else None
 
-    return change_run(services.ledger, run.run_id, mark)
+    return change_run(services.ledger, run.run_id, mark, seen=run)
 
 
 def _claimed(services: Services, upload: Upload) -> tuple[Run, bool]:
