@@ -1,7 +1,8 @@
 """Completion: finds the tasks that Batch is done with, settles their runs, publishes one event a run.
 
 Publish, then mark: a crash between the two publishes again, and the topic drops what it has seen. The watermark moves
-last of all and only over what succeeded, so that whatever failed is found again by the next poll.
+last of all, a hundred tasks at a time and only over what succeeded, so that whatever failed is found again by the next
+poll, and a poll that dies in a long backlog has not worked in vain.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import islice
 
 from pipeline.batch import CompletedTask, RollingJob
 from pipeline.publishing import mark_published, publish
@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 OVERLAP = timedelta(minutes=2)
 """How far behind the watermark a poll looks again: clocks of the service's own machines may differ by seconds."""
+LONGEST = timedelta(minutes=5)
+"""A poll leaves the rest of a backlog to the next one: functions are killed after ten (`functionTimeout`)."""
 _CHUNK = 100
 _PARALLEL = 8
 _REMEMBERED = 20_000
@@ -32,11 +34,12 @@ _REMEMBERED = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """What one poll did."""
+    """What one poll did; `left` are tasks for which its time did not suffice."""
 
     seen: int
     settled: int
     problems: tuple[BatchJsonError, ...]
+    left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,28 +68,48 @@ class Completion:
         ServiceUnavailable
             When Batch or the ledger cannot be reached at all.
         """
-        services, pool_id = self._services, self._services.settings.batch_pool_id
-        watermark = services.ledger.watermark(pool_id)
+        services = self._services
+        watermark = services.ledger.watermark(services.settings.batch_pool_id)
         since = watermark - OVERLAP if watermark else None
-        handled: list[_Handled] = []
-        for job in services.batch.jobs():
-            if _may_have_news(job, since):
-                handled += self._poll_job(job, since)
-        if reached := _reached(handled):
-            services.ledger.move_watermark(pool_id, reached)
+        jobs = [job for job in services.batch.jobs() if _may_have_news(job, since)]
+        over = [job for job in jobs if self._is_over(job)]  # asked before the tasks are listed
+        news = sorted((task for job in jobs for task in self._news(job, since)), key=lambda task: task.completed_at)
+        handled = self._deal_with_all(news)
+        left = len(news) - len(handled)
+        self._seal([] if left else over, handled)
         problems = tuple(each.problem for each in handled if each.problem)
-        return Poll(len(handled), sum(each.run is not None for each in handled), problems)
+        return Poll(len(handled), sum(each.run is not None for each in handled), problems, left)
 
-    def _poll_job(self, job: RollingJob, since: datetime | None) -> list[_Handled]:
-        """Deal with one job; what is asked before its tasks are listed decides whether it can be ended after."""
-        batch = self._services.batch
-        over = not job.sealed and self._day_is_past(job) and not batch.has_unfinished(job.job_id)
-        news = (task for task in batch.completed_since(job.job_id, since) if task.key.task_id not in self._done)
-        handled = [each for chunk in _chunks(news) for each in self._deal_with(chunk)]
-        if over and not any(each.problem for each in handled):
-            batch.seal(job.job_id)
-            log.info("job.sealed", extra={"job_id": job.job_id})
+    def _news(self, job: RollingJob, since: datetime | None) -> Iterator[CompletedTask]:
+        found = self._services.batch.completed_since(job.job_id, since)
+        return (task for task in found if task.key.task_id not in self._done)
+
+    def _deal_with_all(self, news: Sequence[CompletedTask]) -> list[_Handled]:
+        """Deal with the earliest first, for so long; the watermark follows, up to the first problem."""
+        services, until = self._services, self._services.clock() + LONGEST
+        handled: list[_Handled] = []
+        stuck = False
+        for chunk in _chunks(news):
+            if services.clock() > until:
+                log.warning("completions.left", extra={"left": len(news) - len(handled)})
+                break
+            dealt = self._deal_with(chunk)
+            if not stuck and (reached := _reached(dealt)):
+                services.ledger.move_watermark(services.settings.batch_pool_id, reached)
+            stuck = stuck or any(each.problem for each in dealt)
+            handled += dealt
         return handled
+
+    def _is_over(self, job: RollingJob) -> bool:
+        return not job.sealed and self._day_is_past(job) and not self._services.batch.has_unfinished(job.job_id)
+
+    def _seal(self, over: Sequence[RollingJob], handled: Sequence[_Handled]) -> None:
+        """End the jobs that are over, unless a task of theirs has to be looked at again."""
+        troubled = {each.task.key.job_id for each in handled if each.problem}
+        for job in over:
+            if job.job_id not in troubled:
+                self._services.batch.seal(job.job_id)
+                log.info("job.sealed", extra={"job_id": job.job_id})
 
     def _day_is_past(self, job: RollingJob) -> bool:
         """A claim of the last minutes of a day may still add its task on the next."""
@@ -141,6 +164,5 @@ def _reached(handled: Sequence[_Handled]) -> datetime | None:
     return max(times, default=None)
 
 
-def _chunks(tasks: Iterator[CompletedTask]) -> Iterator[list[CompletedTask]]:
-    while chunk := list(islice(tasks, _CHUNK)):
-        yield chunk
+def _chunks(tasks: Sequence[CompletedTask]) -> Iterator[Sequence[CompletedTask]]:
+    return (tasks[start : start + _CHUNK] for start in range(0, len(tasks), _CHUNK))

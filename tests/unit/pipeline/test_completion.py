@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from pipeline.completion import Completion
 from pipeline.submission import submit
 from shared.errors import ServiceUnavailable
+from shared.events import CloudEvent
 from shared.locations import outcome_name
 from shared.outcome import encode_outcome
 from shared.runs import Failure, Run, RunState, TaskKey, Upload
-from tests.unit.builders import World, an_outcome, an_upload
+from tests.doubles.bus import MemoryBus
+from tests.unit.builders import Clock, World, an_outcome, an_upload
 
 
 def submitted(world: World, name: str = "a.json") -> Run:
@@ -209,3 +212,34 @@ def test_poll_of_nothing_does_nothing() -> None:
     world = World()
     assert Completion(world.services).poll().seen == 0
     assert world.ledger.watermarks == {}
+
+
+class SlowBus(MemoryBus):
+    """A bus that takes three minutes for a batch."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def publish(self, events: Sequence[CloudEvent]) -> None:
+        super().publish(events)
+        self._clock.forward(minutes=3)
+
+
+def test_backlog_too_long_for_one_poll_is_done_by_several() -> None:
+    """The earliest come first and the watermark follows, so that the next poll goes on where this one ended."""
+    clock = Clock()
+    world = World(clock=clock, bus=SlowBus(clock))
+    runs = [submitted(world, f"{number}.json") for number in range(250)]
+    ends = []
+    for run in reversed(runs):
+        clock.forward(seconds=1)
+        finish(world, run)
+        ends.append(clock())
+    poll = Completion(world.services).poll()
+    assert (poll.settled, poll.left) == (200, 50)
+    assert world.ledger.watermark("local") == ends[199]
+    assert [world.ledger.get(run.run_id).state.settled for run in runs] == [False] * 50 + [True] * 200
+    poll = Completion(world.services).poll()
+    assert (poll.settled, poll.left) == (50, 0)
+    assert len(world.bus.events) == len(runs)
