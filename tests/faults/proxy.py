@@ -20,7 +20,7 @@ from urllib.parse import unquote_to_bytes
 LOOPBACK = "127.0.0.1"
 _LARGEST_HEAD = 1024 * 1024
 _STEP = 0.01
-_LONGEST_HOLD = 60.0
+_LONGEST_HOLD = 300.0
 _BODILESS = (b" 204 ", b" 304 ")
 T = TypeVar("T")
 
@@ -306,7 +306,7 @@ class Hold:
             exchange.reset()
         await exchange.reply(answered or await exchange.forward())
 
-    def wait(self, seconds: float = 30) -> None:
+    def wait(self, seconds: float = 120) -> None:
         """Wait until one is held."""
         assert self._reached.wait(seconds), "no such request came"
 

@@ -38,7 +38,7 @@ from shared.settings import Settings
 from tests.faults.proxy import HttpProxy, TcpProxy
 
 EXAMPLE = (ROOT / "tests" / "examples" / "three-transactions.json").read_bytes()
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = 120.0
 INPUT = "batch-input"
 LOCK_SECONDS = 5
 """The shortest lock that Service Bus allows: what a dead host held is handed out again after it."""
