@@ -34,6 +34,10 @@ Invoke-Again 'Event Grid did not take the subscription' 3 {
     $true
 }
 
+# For batchjson on this machine: all settings of the deployment, none of them secret.
+$env:BATCHJSON_SETTINGS = python infra/hooks/write_settings.py
+azd env set BATCHJSON_SETTINGS "$env:BATCHJSON_SETTINGS"
+
 if ($env:BATCHJSON_CANARY -eq 'off') { exit 0 }
 $extra = if ($env:BATCHJSON_CANARY -eq 'full') { @() } else { @('--events-only') }
 $bin = if ($IsWindows) { '.venv/Scripts' } else { '.venv/bin' }

@@ -43,6 +43,11 @@ echo "Subscribing the function to the uploads"
 tries=3
 again "Event Grid did not take the subscription" subscribe
 
+# For batchjson on this machine: all settings of the deployment, none of them secret.
+BATCHJSON_SETTINGS="$(python3 infra/hooks/write_settings.py)"
+export BATCHJSON_SETTINGS
+azd env set BATCHJSON_SETTINGS "$BATCHJSON_SETTINGS"
+
 case "${BATCHJSON_CANARY:-events}" in
     off) exit ;;
     full) extra=() ;;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -10,7 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.bicep import INFRA
+from cli.settings import find_settings
+from infra.hooks.write_settings import OUTPUTS
+from shared.settings import FUNCTION_APP_NEEDS, SPECS
+from tests.infra.bicep import INFRA, module
+from tests.infra.test_settings import EDITABLE
 
 DIGEST = "sha256:" + "a" * 64
 VARIABLES = {
@@ -22,6 +27,15 @@ VARIABLES = {
     "AZURE_STORAGE_ACCOUNT_NAME": "bjstorage",
     "AZURE_EVENT_GRID_TOPIC_NAME": "bj-uploads",
     "STORAGE_IS_HIERARCHICAL": "false",
+    "STORAGE__blobServiceUri": "https://bjstorage.blob.core.windows.net/",
+    "STORAGE__queueServiceUri": "https://bjstorage.queue.core.windows.net/",
+    "STORAGE__tableServiceUri": "https://bjstorage.table.core.windows.net/",
+    "SERVICEBUS__fullyQualifiedNamespace": "bj-bus.servicebus.windows.net",
+    "BATCH__accountEndpoint": "https://bj.westeurope.batch.azure.com",
+    "BATCH_POOL_ID": "workers-1a2b3c4d",
+    "WORKER_IMAGE": "bj.azurecr.io/batchjson-worker@sha256:0",
+    "WORKER_IDENTITY_CLIENT_ID": "00000000-0000-0000-0000-000000000002",
+    "WORKER_IDENTITY_RESOURCE_ID": "/subscriptions/0/resourceGroups/rg-test/worker",
 }
 _RECORDER = """#!/bin/sh
 printf '%s %s\\n' "$(basename "$0")" "$*" >> "$NOTES"
@@ -66,6 +80,7 @@ class Project:
 def project(tmp_path: Path) -> Project:
     """A clone without changes; az makes a registry and knows no image; azd takes values; nothing is slept through."""
     shutil.copytree(INFRA / "hooks", tmp_path / "infra" / "hooks")
+    shutil.copy(INFRA / "app-settings.json", tmp_path / "infra")
     (tmp_path / "notes").touch()
     for folder in ("worker", "shared"):
         (tmp_path / folder).mkdir()
@@ -177,3 +192,25 @@ def test_an_app_without_a_blob_trigger_is_given_up(project: Project) -> None:
     assert done.returncode == 1
     assert "Gave up: Waiting for the function app to find its blob trigger" in done.stderr
     assert not project.calls("az deployment")
+
+
+def test_the_settings_for_the_operator_are_those_of_the_function_app(project: Project) -> None:
+    """Limits and names as deployed, no secret; a sweep or replay by hand finds all that it needs."""
+    editable = {**EDITABLE, "MAX_QUANTITY": "500", "WEBHOOK_SECRETS_ERP": "@Microsoft.KeyVault(SecretUri=https://x)"}
+    (project.root / "infra" / "app-settings.json").write_text(json.dumps(editable))
+    project.answer("az", ("functionapp keys list", "echo 40"))
+    assert project.run("postdeploy").returncode == 0
+    file = project.root / ".azure" / "test" / "batchjson.settings.json"
+    found = find_settings(file, {}, [], FUNCTION_APP_NEEDS).settings
+    assert found.max_quantity == 500
+    assert found.batch_pool_id == "workers-1a2b3c4d"
+    assert found.connection("STORAGE").by_identity
+    assert "KeyVault" not in file.read_text()
+    assert project.calls("azd") == [f"azd env set BATCHJSON_SETTINGS {file}"]
+
+
+def test_the_settings_for_the_operator_are_outputs_of_the_deployment() -> None:
+    """An output that was renamed would leave the command without."""
+    outputs = module("main.bicep").named("output")
+    assert set(OUTPUTS) <= set(outputs)
+    assert {name for name in outputs if name in {spec.name for spec in SPECS} or "__" in name} == set(OUTPUTS)
