@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from local.batch.autoscale import EvaluationError, evaluate
 from local.batch.clock import parse_moment, stamp
 from local.batch.durations import parse_duration
 from local.batch.errors import BatchError, invalid_property
-from local.batch.formula import Assignment, FormulaSyntaxError, parse_formula
 from local.batch.nodes import Json, PoolRecord
 from local.batch.pools import PoolResize, Pools
 from local.batch.tables import JobTable, TaskTable
+from shared.autoscale.evaluation import evaluate
+from shared.autoscale.formula import Assignment, FormulaSyntaxError, parse_formula
+from shared.autoscale.samples import EvaluationError
 from shared.clock import Clock
 
 DEFAULT_INTERVAL = "PT15M"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.batch.autoscale import evaluate
-from local.batch.formula import MAX_LENGTH, parse_formula
+from shared.autoscale.evaluation import evaluate
+from shared.autoscale.formula import MAX_LENGTH, parse_formula
 from tests.infra.bicep import INFRA
 
 FORMULA = (INFRA / "autoscale.formula.txt").read_text()

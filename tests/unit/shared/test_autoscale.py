@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.batch.autoscale import EvaluationError, evaluate
-from local.batch.formula import FormulaSyntaxError, parse_formula
+from shared.autoscale.evaluation import evaluate
+from shared.autoscale.formula import FormulaSyntaxError, parse_formula
+from shared.autoscale.samples import EvaluationError
 
 NOW = datetime(2025, 1, 17, 14, 30, tzinfo=UTC)
 GIVEN = {"$PendingTasks": 7.0, "$TaskSlotsPerNode": 2.0}
@@ -98,3 +99,48 @@ def test_any_text_is_a_formula_or_refused(text: str) -> None:
     """No text breaks the parser or the evaluation."""
     with contextlib.suppress(FormulaSyntaxError, EvaluationError):
         evaluate(parse_formula(text), GIVEN, 1, NOW)
+
+
+def over(expression: str, samples: list[float | None]) -> int:
+    """What an expression over samples of pending tasks comes to."""
+    given = {"$PendingTasks": samples}
+    return evaluate(parse_formula(f"$TargetDedicatedNodes = {expression};"), given, 1, NOW).target
+
+
+@pytest.mark.parametrize(
+    ("expression", "target"),
+    [
+        ("$PendingTasks", 40),
+        ("$PendingTasks.GetSample(1)", 40),
+        ("sum($PendingTasks.GetSample(2))", 60),
+        ("len($PendingTasks.GetSample(TimeInterval_Minute))", 2),
+        ("len($PendingTasks.GetSample(2 * TimeInterval_Minute))", 3),
+        ("sum($PendingTasks.GetSample(2 * TimeInterval_Minute, TimeInterval_Minute))", 10),
+        ("len($PendingTasks.GetSample(time() - TimeInterval_Minute))", 2),
+        ("$PendingTasks.GetSamplePercent(2 * TimeInterval_Minute)", 75),
+        ("$PendingTasks.GetSamplePercent(TimeInterval_Minute)", 100),
+        ("$PendingTasks.GetSamplePercent(TimeInterval_Hour)", 3),
+        ("len($PendingTasks.GetSample(TimeInterval_Minute, 90))", 2),
+        ("$PendingTasks.Count()", 4),
+    ],
+)
+def test_samples_are_those_of_the_time_asked_for(expression: str, target: int) -> None:
+    """One each 30 seconds, the newest last; one of them did not come."""
+    values = expression if expression.startswith(("len", "sum")) or "Percent" in expression else f"max({expression})"
+    if expression.endswith("Count()"):
+        values = expression
+    assert over(values, [5, 10, None, 20, 40]) == target
+
+
+def test_too_few_samples_are_an_error_where_a_formula_asks_for_more() -> None:
+    """As in Azure, so that the pool stays as it is."""
+    with pytest.raises(EvaluationError, match="90 %"):
+        over("avg($PendingTasks.GetSample(TimeInterval_Hour, 90))", [1, 2])
+
+
+def test_spot_nodes_are_told_apart() -> None:
+    """Both targets come out of one formula."""
+    text = "$TargetLowPriorityNodes = 8; $TargetDedicatedNodes = 2;"
+    said = evaluate(parse_formula(text), GIVEN, 1, NOW, spot=3)
+    assert (said.target, said.spot) == (2, 8)
+    assert evaluate(parse_formula("n = 1;"), GIVEN, 1, NOW, spot=3).spot == 3

@@ -1,7 +1,7 @@
-"""What an autoscale formula says for a pool right now.
+"""What an autoscale formula says for a pool at a moment.
 
-In Azure a service-defined variable holds samples, one each 30 seconds. Here it holds one sample, the present value, at
-whatever time a formula asks for: a formula is really evaluated, over a history that is only the present.
+In Azure a service-defined variable holds samples, one each 30 seconds. So it does here where it is given as a sequence;
+one that is given as a number has the present value at whatever time a formula asks for.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import operator
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never
 
-from local.batch.clock import parse_moment, stamp
-from local.batch.formula import Assignment, Call, Constant, Expression, Name
+from shared.autoscale.formula import Assignment, Call, Constant, Expression, Name
+from shared.autoscale.samples import SAMPLE_SECONDS, EvaluationError, History, Samples
 
 Value = float | str | datetime | timedelta | list[float]
 
@@ -62,28 +62,27 @@ _OF_ONE: Mapping[str, Callable[[float], float]] = {
 }
 
 
-class EvaluationError(Exception):
-    """The formula can be read, but not evaluated; the message says why."""
-
-
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What a formula said: the number of nodes to aim at, and every variable's value in Azure's form."""
+    """What a formula said: how many dedicated and Spot nodes to aim at, and every variable's value in Azure's form."""
 
     target: int
+    spot: int
     deallocation: str
     results: str
 
 
-def evaluate(statements: Sequence[Assignment], given: Mapping[str, float], target: int, now: datetime) -> Evaluation:
+def evaluate(
+    statements: Sequence[Assignment], given: Mapping[str, Samples], target: int, now: datetime, spot: int = 0
+) -> Evaluation:
     """Evaluate a formula.
 
     Parameters
     ----------
     given
-        The present values of the service-defined variables, with their dollar signs.
-    target
-        The number of nodes that the pool aims at now.
+        The service-defined variables, with their dollar signs.
+    target, spot
+        The numbers of dedicated and Spot nodes that the pool aims at now.
 
     Raises
     ------
@@ -92,25 +91,30 @@ def evaluate(statements: Sequence[Assignment], given: Mapping[str, float], targe
     """
     variables: dict[str, Value] = {
         "$TargetDedicatedNodes": float(target),
-        "$TargetLowPriorityNodes": 0.0,
+        "$TargetLowPriorityNodes": float(spot),
         "$NodeDeallocationOption": "requeue",
     }
-    formula = _Formula({name: float(value) for name, value in given.items()}, variables, now)
+    formula = _Formula({name: History(samples) for name, samples in given.items()}, variables, now)
     for statement in statements:
         formula.run(statement)
-    wanted, option = variables["$TargetDedicatedNodes"], variables["$NodeDeallocationOption"]
-    if not isinstance(wanted, float) or not math.isfinite(wanted):
-        raise EvaluationError("$TargetDedicatedNodes is no number")
+    wanted, option = _nodes(variables, "$TargetDedicatedNodes"), variables["$NodeDeallocationOption"]
     if option not in _OPTIONS:
         raise EvaluationError(f"$NodeDeallocationOption is none of {', '.join(_OPTIONS)}")
     results = ";".join(f"{name}={_shown(value)}" for name, value in variables.items())
-    return Evaluation(max(0, int(wanted)), str(option), results)
+    return Evaluation(wanted, _nodes(variables, "$TargetLowPriorityNodes"), str(option), results)
+
+
+def _nodes(variables: Mapping[str, Value], name: str) -> int:
+    wanted = variables[name]
+    if not isinstance(wanted, float) or not math.isfinite(wanted):
+        raise EvaluationError(f"{name} is no number")
+    return max(0, int(wanted))
 
 
 class _Formula:
     """One evaluation: the variables so far, and what they can refer to."""
 
-    def __init__(self, given: Mapping[str, float], variables: dict[str, Value], now: datetime) -> None:
+    def __init__(self, given: Mapping[str, History], variables: dict[str, Value], now: datetime) -> None:
         self._given = given
         self._variables = variables
         self._now = now
@@ -138,7 +142,9 @@ class _Formula:
     def _named(self, name: str) -> Value:
         if name in _OPTIONS:
             return name
-        for known in (self._variables, self._given, _INTERVALS):
+        if name in self._given:
+            return self._given[name].latest
+        for known in (self._variables, _INTERVALS):
             if name in known:
                 return known[name]
         raise EvaluationError(f"{name} is unknown")
@@ -175,7 +181,7 @@ class _Formula:
             case "time", []:
                 return self._now
             case "time", [str(text)]:
-                return parse_moment(text)
+                return _moment(text)
             case "val", [list(numbers), index]:
                 return numbers[int(index)]
             case "log", [number, base]:
@@ -188,19 +194,50 @@ class _Formula:
     def _sampled(self, call: Call) -> Any:
         if call.target not in self._given:
             raise EvaluationError(f"{call.target} has no samples")
-        match call.name:
-            case "GetSample":
-                return [self._given[call.target]]
-            case "GetSamplePercent":
-                return 100.0
-            case "Count":
-                return 1.0
-            case "GetSamplePeriod":
-                return timedelta(seconds=30)
-            case "HistoryBeginTime":
-                return self._now
+        history = self._given[call.target]
+        values = [self._value(argument) for argument in call.arguments]
+        match call.name, values:
+            case "GetSample", [int() | float() as count]:
+                return history.last(int(count))
+            case "GetSample", _:
+                return self._spanned(history, values)
+            case "GetSamplePercent", _:
+                return history.percent(*self._span(values))
+            case "Count", []:
+                return float(history.count)
+            case "GetSamplePeriod", []:
+                return timedelta(seconds=SAMPLE_SECONDS)
+            case "HistoryBeginTime", []:
+                return self._now - timedelta(
+                    seconds=SAMPLE_SECONDS * len(history.within(timedelta(days=1), timedelta(0)))
+                )
             case _:
-                raise EvaluationError(f"the method {call.name} is unknown")
+                raise EvaluationError(f"the method {call.name} with {len(values)} arguments is unknown")
+
+    def _spanned(self, history: History, values: list[Any]) -> list[float]:
+        """Samples of a span, if enough of them came where the formula says how many."""
+        least = values.pop() if values and isinstance(values[-1], int | float) else 0
+        start, end = self._span(values)
+        if history.percent(start, end) < least:
+            raise EvaluationError(f"fewer than {least:g} % of the samples came")
+        return history.within(start, end) or history.last(1)
+
+    def _span(self, values: list[Any]) -> tuple[timedelta, timedelta]:
+        """Start and end as distances from now; a formula gives intervals or moments."""
+        spans = [value if isinstance(value, timedelta) else self._now - value for value in values]
+        match spans:
+            case [timedelta() as start]:
+                return start, timedelta(0)
+            case [timedelta() as start, timedelta() as end]:
+                return start, end
+            case _:
+                raise EvaluationError("samples are asked for by one or two times")
+
+
+def _moment(text: str) -> datetime:
+    """Read an ISO 8601 moment; one without an offset is UTC."""
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _numeric(value: Any) -> Any:
@@ -220,7 +257,7 @@ def _percentile(numbers: Sequence[float], percent: float) -> float:
 def _shown(value: Value) -> str:
     match value:
         case datetime():
-            return stamp(value)
+            return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         case list():
             return f"[{','.join(map(_shown, value))}]"
         case float():

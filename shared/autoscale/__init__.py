@@ -1,0 +1,1 @@
+"""Autoscale formulas of Azure Batch: read, and evaluated over samples."""
