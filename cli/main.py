@@ -18,6 +18,7 @@ from cli.costs import costs
 from cli.demo.command import demo
 from cli.download import download
 from cli.explain import explain
+from cli.formula import formula
 from cli.generate import generate
 from cli.pool import doctor as pool_doctor
 from cli.pool import show as pool_show
@@ -25,6 +26,7 @@ from cli.process import process
 from cli.replay import replay
 from cli.runs import runs
 from cli.show import show
+from cli.simulate import simulate
 from cli.sweep import sweep
 from cli.upload import upload
 
@@ -90,9 +92,14 @@ for _name, _function in (
     _webhooks.command(_name, cls=Command)(_function)
 app.add_typer(_webhooks, name="webhooks", rich_help_panel=_CARE)
 _pool = typer.Typer(
-    name="pool", cls=Group, help="The pool: how it stands, what is wrong with it.", no_args_is_help=True
+    name="pool", cls=Group, help="The pool: how it stands and grows, what is wrong with it.", no_args_is_help=True
 )
-for _name, _function in (("show", pool_show), ("doctor", pool_doctor)):
+for _name, _function in (
+    ("show", pool_show),
+    ("doctor", pool_doctor),
+    ("formula", formula),
+    ("simulate", simulate),
+):
     _pool.command(_name, cls=Command)(_function)
 app.add_typer(_pool, rich_help_panel=_CARE)
 

@@ -133,6 +133,14 @@ class PoolState:
         return self.evaluated_at + self.interval if self.evaluated_at and self.interval else None
 
 
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What Batch made of a formula: variables as ``name=value``, parted by semicolons; why it failed, if it did."""
+
+    results: str
+    failure: Failure | None = None
+
+
 class PoolGateway(Protocol):
     """What the pipeline asks of one pool."""
 
@@ -144,6 +152,9 @@ class PoolGateway(Protocol):
 
     def node(self, node_id: str) -> Node | None:
         """One node; None when the pool has none of that id (any more)."""
+
+    def evaluate(self, formula: str) -> Evaluated:
+        """Let Batch evaluate a formula for the pool; nothing is changed. `RequestRefused` when it does not scale."""
 
     def reboot(self, node_id: str) -> None:
         """Start a node anew; its tasks are queued again. One that is gone is let be."""

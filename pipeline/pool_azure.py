@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 
 from pipeline.azure_errors import error_code, of_response, translated
-from pipeline.pool import Node, NodeState, PoolState
+from pipeline.pool import Evaluated, Node, NodeState, PoolState
 from shared.connections import Connection, batch
 from shared.errors import ServiceUnavailable
 from shared.runs import Failure
@@ -58,6 +58,18 @@ class AzurePool:
                 return read_node(self._client.get_node(self._pool_id, node_id, select=_NODE_FIELDS))
             except ResourceNotFoundError:
                 return None
+
+    def evaluate(self, formula: str) -> Evaluated:
+        """Ask for an evaluation; the pool stays as it is."""
+        from azure.batch.models import BatchPoolEvaluateAutoScaleOptions
+
+        options = BatchPoolEvaluateAutoScaleOptions(auto_scale_formula=formula)
+        with translated("Batch"):
+            try:
+                run = self._client.evaluate_pool_auto_scale(self._pool_id, options)
+            except (ResourceNotFoundError, ResourceExistsError) as error:
+                raise of_response("Batch", error) from error
+        return Evaluated(run.results or "", _failure(run.error) if run.error else None)
 
     def reboot(self, node_id: str) -> None:
         """Ask for it, and do not wait."""

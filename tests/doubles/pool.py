@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipeline.pool import Node, NodeState, PoolState
-from shared.errors import BatchJsonError
+from pipeline.pool import Evaluated, Node, NodeState, PoolState
+from shared.errors import BatchJsonError, RequestRefused
 
 
 class MemoryPool:
@@ -38,6 +38,11 @@ class MemoryPool:
 
     def node(self, node_id: str) -> Node | None:
         return self.all_nodes.get(node_id) if self.found else None
+
+    def evaluate(self, formula: str) -> Evaluated:
+        if self.found is None or self.found.formula is None:
+            raise RequestRefused
+        return Evaluated("$TargetDedicatedNodes=1;$NodeDeallocationOption=taskcompletion")
 
     def reboot(self, node_id: str) -> None:
         self._maybe_fail()

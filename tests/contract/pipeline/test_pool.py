@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.batch.models import BatchPoolEnableAutoScaleOptions
 from azure.core.rest import HttpRequest
 
 from pipeline.pool import Node, NodeState, PoolGateway, PoolState
 from pipeline.pool_azure import AzurePool
 from shared.connections import Connection, read_connection
+from shared.errors import RequestRefused
 from shared.runs import Failure
 from tests.doubles.pool import MemoryPool
 from tests.parts import batch
@@ -133,3 +135,19 @@ def test_node_is_removed(pool: PoolGateway) -> None:
     [node] = pool.nodes()
     pool.remove([node.node_id])
     assert [left for left in pool.nodes() if left.state is not NodeState.LEAVING] == []
+
+
+def test_formula_is_evaluated_where_a_pool_scales(pool: PoolGateway) -> None:
+    """Batch refuses it elsewhere."""
+    with pytest.raises(RequestRefused):
+        pool.evaluate("$TargetDedicatedNodes=1;")
+    if isinstance(pool, MemoryPool):
+        pool.found = PoolState("local", formula="$TargetDedicatedNodes=1;")
+    else:
+        assert isinstance(pool, AzurePool)
+        options = BatchPoolEnableAutoScaleOptions(auto_scale_formula="$TargetDedicatedNodes=1;")
+        pool._client.enable_pool_auto_scale("local", options)
+    assert "$TargetDedicatedNodes=1" in pool.evaluate("$TargetDedicatedNodes=1;").results
+    state = pool.state()
+    assert state
+    assert state.formula == "$TargetDedicatedNodes=1;"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -87,3 +88,79 @@ def test_pool_that_scales_by_itself_says_so(cloud: Cloud) -> None:
     """With the time of the last evaluation."""
     cloud.pool.found = PoolState("local", formula="$TargetDedicatedNodes=1;", evaluated_at=NOW)
     assert "by its formula, evaluated 12:00:00 UTC" in cloud.invoke("pool", "show").out
+
+
+def test_formula_is_printed_as_it_is_deployed(cloud: Cloud) -> None:
+    """With its numbers in front; a number of tasks gives nodes."""
+    printed = cloud.invoke("pool", "formula", "--max-nodes", "20").out
+    assert printed.startswith("maxNodes = 20;\nspotPercent = 80;")
+    assert "$TargetLowPriorityNodes" in printed
+    document = cloud.invoke("pool", "formula", "--pending", "100", "--json").document
+    assert (document["dedicated"], document["spot"]) == (2, 8)
+
+
+def test_formula_that_is_none_is_refused(cloud: Cloud, folder: Path) -> None:
+    """With the place; and one that uses what is unknown, when it is evaluated."""
+    file = folder / "formula.txt"
+    file.write_text("$TargetDedicatedNodes = ;")
+    assert "no autoscale formula" in cloud.invoke("pool", "formula", "--file", str(file), "--pending", "1").err
+    file.write_text("$TargetDedicatedNodes = $Colour;")
+    assert "$Colour is unknown" in cloud.invoke("pool", "formula", "--file", str(file), "--pending", "1").err
+    assert "$Colour is unknown" in cloud.invoke("pool", "simulate", "--file", str(file)).err
+    assert cloud.invoke("pool", "formula", "--file", "nowhere.txt").code == 1
+
+
+def test_formula_of_the_pool_is_evaluated_by_batch(cloud: Cloud) -> None:
+    """A pool that does not scale has none."""
+    assert "does not scale" in cloud.invoke("pool", "formula", "--pool").err
+    cloud.pool.found = PoolState("local", formula="$TargetDedicatedNodes=1;", evaluated_at=NOW)
+    result = cloud.invoke("pool", "formula", "--pool")
+    assert result.code == 0
+    assert "taskcompletion" in result.out
+
+
+@pytest.mark.parametrize("load", ["burst:200", "steady:60x2", "day:300"])
+def test_simulation_is_a_picture_within_80_columns(cloud: Cloud, load: str) -> None:
+    """Nodes, waiting tasks and cost over time, and the figures."""
+    result = cloud.invoke("pool", "simulate", "--load", load, "--spot-price", "0.05")
+    assert result.code == 0
+    assert max(map(len, result.out.splitlines())) <= 80
+    assert all(word in result.out for word in ("waiting", "nodes", "cost", "an estimate"))
+
+
+def test_simulation_as_json_holds_every_moment(cloud: Cloud) -> None:
+    """Money is a text with four decimals."""
+    document = cloud.invoke("pool", "simulate", "--load", "burst:10", "--price", "0.4", "--json").document
+    assert (document["tasks"], document["complete"], document["most_nodes"]) == (10, True, 3)
+    assert document["moments"][-1]["cost"] == document["cost"]
+    assert document["wait_seconds"]["50"] == 480
+
+
+def test_simulation_of_the_recorded_load(cloud: Cloud) -> None:
+    """The tasks of the ledger, as long as they ran."""
+    for number in range(3):
+        cloud.run(f"{number}.json", minutes_ago=60 - number)
+    document = cloud.invoke("pool", "simulate", "--load", "recorded", "--since", "2h", "--json").document
+    assert document["tasks"] == 3
+    nothing = cloud.invoke("pool", "simulate", "--load", "recorded", "--since", "1m")
+    assert nothing.code == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--load", "flood"),
+        ("--load", "burst:999999"),
+        ("--price", "much"),
+        ("--price", "-1"),
+        ("--task-slots", "8"),
+    ],
+)
+def test_simulation_of_nonsense_is_wrong_usage(cloud: Cloud, arguments: tuple[str, ...]) -> None:
+    """Exit code 2."""
+    assert cloud.invoke("pool", "simulate", *arguments).code == 2
+
+
+def test_size_without_a_price_says_how_to_give_one(cloud: Cloud) -> None:
+    """The bundled table does not have all of them."""
+    assert "--price" in cloud.invoke("pool", "simulate", "--vm-size", "Standard_Nothing").err
