@@ -38,12 +38,12 @@ var metrics = [
 ]
 
 // A line of our own log, or a function that fails. `silent` ones fire when there is nothing.
-var ofTimers = 'AppRequests | where Name in ("poll_completions", "sweep")'
 var logs = [
   { name: 'settings-refused', severity: 0, silent: false, query: 'AppTraces | where Message startswith "settings.refused"' }
   { name: 'functions-fail', severity: 2, silent: false, query: 'AppRequests | where Success == false | summarize failures = count() by Name | where failures > 10' }
-  { name: 'poll-silent', severity: 1, silent: true, query: '${ofTimers} | where Name == "poll_completions"' }
-  { name: 'sweep-silent', severity: 1, silent: true, query: '${ofTimers} | where Name == "sweep"' }
+  { name: 'poll-silent', severity: 1, silent: true, query: 'AppRequests | where Name == "poll_completions"' }
+  { name: 'sweep-silent', severity: 1, silent: true, query: 'AppRequests | where Name == "sweep"' }
+  { name: 'tend-silent', severity: 2, silent: true, query: 'AppRequests | where Name == "tend"' }
   { name: 'batch-unreachable', severity: 1, silent: false, query: 'AppTraces | where Message startswith "circuit.opened"' }
   { name: 'operator-needed', severity: 1, silent: false, query: 'AppTraces | where Message startswith "operator."' }
   { name: 'pool-unwell', severity: 2, silent: false, query: 'AppTraces | where Message startswith "pool.unwell"' }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 
 import pytest
 from tree_sitter import Node
@@ -111,6 +112,17 @@ def test_outputs_of_modules_exist(file: BicepFile) -> None:
         assert output in _target(modules[owner]).named("output"), f"{owner}.outputs.{output}"
 
 
+@each_file
+def test_what_is_deployed_is_known_at_the_start(file: BicepFile) -> None:
+    """Names, conditions and arrays of loops may not wait for another resource: the compiler refuses them."""
+    late = []
+    for found in [*file.named("resource").values(), *file.named("module").values()]:
+        for node in _known_at_the_start(found):
+            if re.search(r"\.(outputs|properties)\.", _expanded(file, node)):
+                late.append(f"{file!r}:{line_of(node)}: {text_of(node)}")
+    assert not late
+
+
 def test_every_module_is_used() -> None:
     """A file that no one calls is not deployed."""
     called = {_target(call).path for file in ALL for call in file.named("module").values()}
@@ -159,6 +171,24 @@ def test_the_first_stage_makes_the_same_registry_as_main() -> None:
 def _target(call: Declaration) -> BicepFile:
     path = text_of(call.node.named_children[1]).strip("'")
     return module(path)
+
+
+def _known_at_the_start(found: Declaration) -> Iterator[Node]:
+    """The name of a resource or module, its condition, and the array that it is repeated for."""
+    yield properties(body_of(found))["name"]
+    for node in found.node.named_children:
+        if node.type == "if_statement":
+            yield node.named_children[0]
+        if node.type == "for_statement":
+            yield node.named_children[-2]  # for NAMES in ARRAY: BODY
+
+
+def _expanded(file: BicepFile, node: Node) -> str:
+    """The text of an expression, the variables in it replaced by theirs."""
+    variables = file.named("var")
+    names = {text_of(used) for used, _ in _used(node, frozenset())} & set(variables)
+    values = [value for name in names if (value := variables[name].value)]
+    return " ".join([text_of(node), *(_expanded(file, value) for value in values)])
 
 
 def _used(node: Node, local: frozenset[str]) -> list[tuple[Node, frozenset[str]]]:

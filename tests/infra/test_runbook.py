@@ -70,7 +70,8 @@ def test_alerts_on_silence_watch_functions_that_exist() -> None:
     """A misspelt timer would be silent for ever."""
     functions = set(re.findall(r'function_name\("(\w+)"\)', (ROOT / "function_app.py").read_text()))
     watched = {name for query in _queries().values() for name in re.findall(r'"(\w+)"', query) if "Name" in query}
-    assert {"poll_completions", "sweep"} <= watched <= functions
+    assert {"poll_completions", "sweep", "tend"} == watched
+    assert watched <= functions
 
 
 def test_every_state_is_in_the_runbook() -> None:
