@@ -20,6 +20,8 @@ from cli.download import download
 from cli.explain import explain
 from cli.formula import formula
 from cli.generate import generate
+from cli.logs import logs
+from cli.open import open_dashboard
 from cli.pool import doctor as pool_doctor
 from cli.pool import show as pool_show
 from cli.process import process
@@ -27,8 +29,10 @@ from cli.replay import replay
 from cli.runs import runs
 from cli.show import show
 from cli.simulate import simulate
+from cli.submit import submit
 from cli.sweep import sweep
 from cli.upload import upload
+from cli.watch import watch
 
 
 class Command(TyperCommand):
@@ -75,12 +79,16 @@ for _function, _panel in (
     (show, _RUNS),
     (download, _RUNS),
     (costs, _RUNS),
+    (logs, _RUNS),
+    (watch, _RUNS),
+    (submit, _FILES),
     (explain, _CARE),
     (replay, _CARE),
     (sweep, _CARE),
     (canary, _CARE),
 ):
     app.command(cls=Command, rich_help_panel=_panel)(_function)
+app.command("open", cls=Command, rich_help_panel=_RUNS)(open_dashboard)
 
 _webhooks = typer.Typer(cls=Group, no_args_is_help=True, help="Webhook endpoints: how they are, and every call.")
 for _name, _function in (

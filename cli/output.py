@@ -77,6 +77,11 @@ class Output:
             for renderable in renderables:
                 self.out.print(renderable)
 
+    def lines(self, text: str) -> None:
+        """Print lines that somebody else wrote: whole, however long, so that they can be searched."""
+        if not self.as_json:
+            self.out.print(Text(text), soft_wrap=True)
+
     def document(self, document: Any) -> None:
         """Print the result as one JSON document, when JSON is asked for."""
         if self.as_json:

@@ -95,6 +95,12 @@ class BatchGateway(Protocol):
     def locate_task(self, day: date, task_id: str) -> TaskKey | None:
         """Find the job of a day that holds a task; None when none does."""
 
+    def read_output(self, key: TaskKey, name: str, start: int, limit: int) -> bytes | None:
+        """What a task has written so far: at most `limit` bytes of ``stdout.txt`` or ``stderr.txt`` from `start` on.
+
+        None when Batch has no such file: the task has not started, or its node or files are gone.
+        """
+
     def end_task(self, key: TaskKey) -> bool:
         """End a task that is not to run any more; False when it had completed before."""
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _MOST_JOBS_A_DAY = 99
 _MOST_AT_ONCE = 100
 """Tasks in one collection ("Task - Add Collection", Batch REST API)."""
+_BEHIND_THE_END = 416
 _TURNS = 6
 _PAUSE_SECONDS = 0.1
 _QUOTA_CODES = frozenset({"ActiveJobAndScheduleQuotaReached", "AccountCoreQuotaReached"})
@@ -83,6 +84,20 @@ class AzureBatch:
             if job.day == day and self.find_task(key):
                 return key
         return None
+
+    def read_output(self, key: TaskKey, name: str, start: int, limit: int) -> bytes | None:
+        """Download a part of the file from the node. A range behind its end is answered with 416."""
+        wanted = f"bytes={start}-{start + limit - 1}"
+        with translated("Batch"):
+            try:
+                parts = self._client.download_task_file(key.job_id, key.task_id, name, ocp_range=wanted)
+                return b"".join(parts)[:limit]
+            except (ResourceNotFoundError, ResourceExistsError):
+                return None
+            except HttpResponseError as error:
+                if error.status_code != _BEHIND_THE_END:
+                    raise
+                return b""
 
     def end_task(self, key: TaskKey) -> bool:
         """Terminate it; a task that is not there has ended."""

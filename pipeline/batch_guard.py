@@ -50,6 +50,11 @@ class GuardedBatch:
         with self._calls.guarded():
             return self._batch.locate_task(day, task_id)
 
+    def read_output(self, key: TaskKey, name: str, start: int, limit: int) -> bytes | None:
+        """Read what a task has written."""
+        with self._calls.guarded():
+            return self._batch.read_output(key, name, start, limit)
+
     def end_task(self, key: TaskKey) -> bool:
         """End a task."""
         with self._calls.guarded():

@@ -30,6 +30,7 @@ class MemoryBatch:
         self.remembered: dict[date, int] = {}
         """Up to which job of a day this process knows of a roll-over: what stands before is not looked at again."""
         self.fail_next: list[BatchJsonError] = []
+        self.outputs: dict[tuple[TaskKey, str], bytes] = {}
         self.fail_finds: BatchJsonError | None = None
 
     def add_task(self, day: date, order: TaskOrder) -> TaskKey:
@@ -65,6 +66,10 @@ class MemoryBatch:
     def locate_task(self, day: date, task_id: str) -> TaskKey | None:
         keys = (TaskKey(job.job_id, task_id) for job in self.jobs() if job.day == day)
         return next((key for key in keys if self.find_task(key)), None)
+
+    def read_output(self, key: TaskKey, name: str, start: int, limit: int) -> bytes | None:
+        written = self.outputs.get((key, name))
+        return None if written is None else written[start : start + limit]
 
     def end_task(self, key: TaskKey) -> bool:
         found = self.find_task(key)

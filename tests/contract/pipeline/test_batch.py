@@ -80,6 +80,7 @@ def batch_connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Conne
     folder: Path = tmp_path_factory.mktemp("batch")
     images = {
         "exits": [sys.executable, "-c", EXIT_BY_ENVIRONMENT],
+        "talks": [sys.executable, "-uc", "import time; print('first'); print('second'); time.sleep(300)"],
         "sleeps": [sys.executable, "-c", "import time; time.sleep(300)"],
     }
     with batch(folder, images=images) as string:
@@ -209,6 +210,23 @@ def test_running_task_tells_its_node_and_since_when(scene: Scene, fresh: str) ->
     assert (found.waits, found.completed, found.retries) == (False, None, 0)
     assert found.started_at
     assert found.node_id
+    assert scene.gateway.end_task(key)
+
+
+def test_output_of_a_task_is_read_in_parts_while_it_runs(scene: Scene, fresh: str) -> None:
+    """Nothing behind its end, and nothing at all of what has not started."""
+    key = scene.gateway.add_task(TODAY, replace(scene.order(fresh), image="talks"))
+    if isinstance(scene, Doubled):
+        scene.gateway.start(key, "node-1", datetime.now(UTC))
+        scene.gateway.outputs[key, "stdout.txt"] = b"first\nsecond\n"
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while scene.gateway.read_output(key, "stdout.txt", 0, 100) != b"first\nsecond\n" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert scene.gateway.read_output(key, "stdout.txt", 0, 5) == b"first"
+    assert scene.gateway.read_output(key, "stdout.txt", 6, 100) == b"second\n"
+    assert scene.gateway.read_output(key, "stdout.txt", 13, 100) == b""
+    assert scene.gateway.read_output(key, "nothing.txt", 0, 100) is None
+    assert scene.gateway.read_output(TaskKey(key.job_id, f"{fresh}x"), "stdout.txt", 0, 100) is None
     assert scene.gateway.end_task(key)
 
 

@@ -8,7 +8,22 @@ from cli.common import explain
 from shared.errors import AccessDenied, BatchJsonError, RunNotFound, ServiceUnavailable, SettingsError
 from tests.unit.cli.conftest import Cloud
 
-COMMANDS = ("generate", "upload", "runs", "show", "download", "process", "demo", "replay", "sweep")
+COMMANDS = (
+    "logs",
+    "watch",
+    "submit",
+    "open",
+    "explain",
+    "generate",
+    "upload",
+    "runs",
+    "show",
+    "download",
+    "process",
+    "demo",
+    "replay",
+    "sweep",
+)
 
 
 def test_help_names_every_command_and_the_exit_codes(cloud: Cloud) -> None:
