@@ -199,7 +199,6 @@ module storage 'modules/storage.bicep' = {
     shut: privateNetworking
     allowedRanges: allowedRanges
     lock: resourceLocks
-    defender: defender
     workspaceId: monitoring.outputs.workspaceId
   }
 }
@@ -350,6 +349,13 @@ module eventGrid 'modules/eventgrid.bicep' = {
     storageId: storage.outputs.id
     workspaceId: monitoring.outputs.workspaceId
   }
+}
+
+module defense 'modules/defender.bicep' = if (defender) {
+  scope: group
+  name: 'defender'
+  params: { storageName: storage.outputs.name }
+  dependsOn: [eventGrid]
 }
 
 module alerts 'modules/alerts.bicep' = {

@@ -32,9 +32,6 @@ param allowedRanges array
 @description('Required. Lock against deletion.')
 param lock bool
 
-@description('Required. Defender for Storage.')
-param defender bool
-
 @description('Required. Workspace that takes the diagnostics.')
 param workspaceId string
 
@@ -147,18 +144,7 @@ resource keep 'Microsoft.Authorization/locks@2020-05-01' = if (lock) {
   }
 }
 
-resource defense 'Microsoft.Security/defenderForStorageSettings@2025-01-01' = if (defender) {
-  scope: account
-  name: 'current'
-  properties: {
-    isEnabled: true
-    overrideSubscriptionLevelSettings: true
-    malwareScanning: { onUpload: { isEnabled: true, capGBPerMonth: 1000 } }
-    sensitiveDataDiscovery: { isEnabled: false }
-  }
-}
-
-// Writes and deletions only: reads of every block would cost more than they tell.
+// Deletions only: a line for each read and write would cost more than it tells.
 resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: blobs
   name: 'to-workspace'
