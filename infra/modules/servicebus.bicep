@@ -48,7 +48,7 @@ resource topic 'Microsoft.ServiceBus/namespaces/topics@2024-01-01' = {
   name: topicName
   properties: {
     requiresDuplicateDetection: true
-    duplicateDetectionHistoryTimeWindow: 'PT10M'
+    duplicateDetectionHistoryTimeWindow: 'P1D'
     defaultMessageTimeToLive: 'P14D'
     maxSizeInMegabytes: 5120
   }

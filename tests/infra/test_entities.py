@@ -51,6 +51,11 @@ def test_the_topic_exists() -> None:
     assert {BUS.var("topicName")} == _settings("_TOPIC") == {topic["Name"] for topic in LOCAL["Topics"]}
 
 
+def test_the_topic_remembers_ids_for_a_day() -> None:
+    """What was published and not marked is published again when the outage is over (docs/adr/0010)."""
+    assert LOCAL["Topics"][0]["Properties"]["DuplicateDetectionHistoryTimeWindow"] == "P1D"
+
+
 def test_subscriptions_are_those_of_the_local_service_bus() -> None:
     """And each that the settings name is among them."""
     names = {entry["name"] for entry in BUS.var("subscriptions")}
