@@ -22,10 +22,12 @@ param workspaceId string
 
 // Names and properties as in local/entities.json: tests/infra/test_entities.py holds the two together.
 var topicName = 'run-events'
+// `audit` is there to be looked into, and nobody takes its messages away: what it holds goes after a day, for good. Kept longer,
+// or as dead letters, it would fill the topic, and a full topic takes no event at all (docs/scale.md).
 var subscriptions = [
-  { name: 'email', wanted: emailFilter }
-  { name: 'webhook', wanted: webhookFilter }
-  { name: 'audit', wanted: '1=1' }
+  { name: 'email', wanted: emailFilter, kept: 'P14D', deadLetters: true }
+  { name: 'webhook', wanted: webhookFilter, kept: 'P14D', deadLetters: true }
+  { name: 'audit', wanted: '1=1', kept: 'P1D', deadLetters: false }
 ]
 var queueNames = ['email-retries', 'webhook-retries']
 var premium = { name: 'Premium', tier: 'Premium', capacity: 1 }
@@ -60,7 +62,8 @@ resource subscription 'Microsoft.ServiceBus/namespaces/topics/subscriptions@2024
   properties: {
     lockDuration: 'PT1M'
     maxDeliveryCount: 10
-    deadLetteringOnMessageExpiration: true
+    defaultMessageTimeToLive: entry.kept
+    deadLetteringOnMessageExpiration: entry.deadLetters
     deadLetteringOnFilterEvaluationExceptions: true
   }
 }]

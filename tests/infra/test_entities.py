@@ -56,6 +56,12 @@ def test_the_topic_remembers_ids_for_a_day() -> None:
     assert LOCAL["Topics"][0]["Properties"]["DuplicateDetectionHistoryTimeWindow"] == "P1D"
 
 
+def test_what_nobody_takes_away_does_not_fill_the_topic() -> None:
+    """A full topic takes no event: messages of `audit` go after a day, and not to its dead letters."""
+    [audit] = [entry for entry in BUS.var("subscriptions") if entry["name"] == "audit"]
+    assert (audit["kept"], audit["deadLetters"]) == ("P1D", False)
+
+
 def test_subscriptions_are_those_of_the_local_service_bus() -> None:
     """And each that the settings name is among them."""
     names = {entry["name"] for entry in BUS.var("subscriptions")}
