@@ -16,6 +16,7 @@ from cli import webhooks
 from cli.canary import canary
 from cli.costs import costs
 from cli.demo.command import demo
+from cli.doctor import doctor
 from cli.download import download
 from cli.explain import explain
 from cli.formula import formula
@@ -82,6 +83,7 @@ for _function, _panel in (
     (logs, _RUNS),
     (watch, _RUNS),
     (submit, _FILES),
+    (doctor, _CARE),
     (explain, _CARE),
     (replay, _CARE),
     (sweep, _CARE),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import IO, Any, Protocol
 
 from azure.core import MatchConditions
@@ -65,6 +66,9 @@ class BlobStore(Protocol):
 
     def download(self, container: str, name: str, target: IO[bytes], progress: Progress) -> None:
         """Write a blob's content to a file; `BlobGone` when there is none."""
+
+    def server_time(self, container: str) -> datetime:
+        """What storage's clock says, to the second; `RequestRefused` when there is no such container."""
 
     def ensure_containers(self, *names: str) -> None:
         """Make the containers that are not there."""
@@ -177,6 +181,15 @@ class AzureBlobStore:
                 stream.readinto(target)
             except ResourceNotFoundError as error:
                 raise BlobGone(f"There is no blob {container}/{name}.") from error
+
+    def server_time(self, container: str) -> datetime:
+        """Read it off the header of an answer (RFC 9110, 6.6.1)."""
+        dates: list[str] = []
+        with translated("Blob storage"), _in(container):
+            self._service.get_container_client(container).get_container_properties(
+                raw_response_hook=lambda answer: dates.append(str(answer.http_response.headers["Date"]))
+            )
+        return parsedate_to_datetime(dates[-1])
 
     def ensure_containers(self, *names: str) -> None:
         """Create each container; one that exists is fine."""

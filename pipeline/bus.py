@@ -33,6 +33,12 @@ class EventBus(Protocol):
     ) -> None:
         """Put a message into a queue, to be handed out at `at`; one whose id was seen lately is dropped."""
 
+    def try_sending_to(self, *entities: str) -> None:
+        """Make sure that messages could be sent to the topic or to queues; nothing is sent.
+
+        Raises what sending would: `AccessDenied` without the role, `RequestRefused` when there is no such entity.
+        """
+
     def peek_events(self, subscription: str, limit: int) -> list[CloudEvent]:
         """The events that wait in a subscription, oldest first; they stay there."""
 
@@ -87,6 +93,12 @@ class AzureServiceBus:
         )
         with self._lock, _translated():
             self._sender(queue).schedule_messages(message, at, timeout=_SEND_SECONDS)
+
+    def try_sending_to(self, *entities: str) -> None:
+        """Open a link to each: Service Bus refuses it where it would refuse a message."""
+        with self._lock, _translated():
+            for entity in entities:
+                self._sender(entity).create_message_batch()
 
     def peek_events(self, subscription: str, limit: int) -> list[CloudEvent]:
         """Peek page by page."""

@@ -99,6 +99,8 @@ class PoolState:
     formula, evaluated_at, evaluation, formula_error
         Its autoscale formula, when that was evaluated last, every variable's value then, and what was wrong with it;
         None when it does not scale by itself.
+    images
+        Container images that its nodes fetch beforehand.
     """
 
     pool_id: str
@@ -116,6 +118,7 @@ class PoolState:
     evaluated_at: datetime | None = None
     evaluation: str | None = None
     formula_error: Failure | None = None
+    images: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:

@@ -124,6 +124,7 @@ def read_pool(pool: BatchPool) -> PoolState:
         evaluated_at=run.timestamp if run else None,
         evaluation=run.results if run else None,
         formula_error=_failure(run.error) if run and run.error else None,
+        images=_images(pool),
     )
 
 
@@ -143,6 +144,12 @@ def read_node(node: BatchNode) -> Node:
         start_failure=_failure(start.failure_info) if start and start.failure_info else None,
         recent_failures=_failures(each for each in recent if each),
     )
+
+
+def _images(pool: BatchPool) -> tuple[str, ...]:
+    machine = pool.virtual_machine_configuration
+    containers = machine.container_configuration if machine else None
+    return tuple(containers.container_image_names or ()) if containers else ()
 
 
 def _failures(found: Iterable[Any] | None) -> tuple[Failure, ...]:

@@ -9,6 +9,7 @@ from itertools import count
 from typing import IO
 
 from pipeline.blobs import Progress, UploadPage
+from shared.clock import Clock, utcnow
 from shared.errors import BlobGone, RequestRefused
 from shared.runs import Upload
 
@@ -22,6 +23,8 @@ class MemoryBlobs:
         self.uploads: dict[tuple[str, str], Upload] = {}
         self.containers: set[str] = set()
         self.cool: list[Upload] = []
+        self.missing: set[str] = set()
+        self.clock: Clock = utcnow
         self._etags = count(1)
 
     def put(self, container: str, name: str, content: bytes) -> Upload:
@@ -79,6 +82,11 @@ class MemoryBlobs:
         content = self.contents[container, name]
         target.write(content)
         progress(len(content))
+
+    def server_time(self, container: str) -> datetime:
+        if container in self.missing:
+            raise RequestRefused(f"There is no container {container} in this storage account.")
+        return self.clock().replace(microsecond=0)
 
     def ensure_containers(self, *names: str) -> None:
         self.containers.update(names)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.errors import BatchJsonError
+from shared.errors import BatchJsonError, RequestRefused
 from shared.events import CloudEvent, decode_event, encode_event
 
 
@@ -27,6 +27,7 @@ class MemoryBus:
     def __init__(self) -> None:
         self.events: dict[str, bytes] = {}
         self.scheduled: dict[str, Scheduled] = {}
+        self.entities = {"run-events", "email-retries", "webhook-retries"}
         self.sent = 0
         self.fail_next: list[BatchJsonError] = []
 
@@ -43,6 +44,12 @@ class MemoryBus:
         if self.fail_next:
             raise self.fail_next.pop(0)
         self.scheduled.setdefault(message_id, Scheduled(queue, body, message_id, at, dict(properties)))
+
+    def try_sending_to(self, *entities: str) -> None:
+        if self.fail_next:
+            raise self.fail_next.pop(0)
+        if missing := set(entities) - self.entities:
+            raise RequestRefused(f"There is no {missing.pop()}.")
 
     def peek_events(self, subscription: str, limit: int) -> list[CloudEvent]:
         return [decode_event(body) for body in list(self.events.values())[:limit]]

@@ -134,6 +134,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.batch.clock = self.clock
+        self.blobs.clock = self.clock
 
     @property
     def services(self) -> Services:

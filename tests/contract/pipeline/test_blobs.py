@@ -208,3 +208,13 @@ def test_cooled_blob_is_in_the_cool_tier(storage: Connection, fresh: str) -> Non
     put(store, fresh, "a.json", b"first")
     store.make_cool(store.properties(fresh, "a.json"))
     assert store._service.get_blob_client(fresh, "a.json").get_blob_properties().blob_tier == "Cool"
+
+
+def test_storages_clock_is_read(blobs: BlobStore, fresh: str) -> None:
+    """To the second, on one machine the same as ours."""
+    before = datetime.now(UTC) - timedelta(seconds=2)
+    assert before <= blobs.server_time(fresh) <= datetime.now(UTC)
+    if isinstance(blobs, MemoryBlobs):
+        blobs.missing.add("nobody")
+    with pytest.raises(RequestRefused):
+        blobs.server_time("nobody")

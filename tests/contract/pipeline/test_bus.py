@@ -57,6 +57,15 @@ def seen(bus: EventBus, prefix: str) -> list[CloudEvent]:
     return [event for event in bus.peek_events("audit", 1000) if event.subject.startswith(f"{prefix}/")]
 
 
+def test_whether_messages_could_be_sent_is_tried_without_sending(bus: EventBus) -> None:
+    """An entity that is not there is named before a message is lost on it."""
+    before = len(bus.peek_events("audit", 1000))
+    bus.try_sending_to("run-events", "email-retries", "webhook-retries")
+    assert len(bus.peek_events("audit", 1000)) == before
+    with pytest.raises(RequestRefused):
+        bus.try_sending_to("no-such-queue")
+
+
 def test_published_event_reads_back_as_it_was(bus: EventBus, fresh: str) -> None:
     """A subscriber gets the very event."""
     published = events(fresh, 1)

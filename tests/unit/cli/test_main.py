@@ -14,6 +14,7 @@ COMMANDS = (
     "submit",
     "open",
     "explain",
+    "doctor",
     "generate",
     "upload",
     "runs",
