@@ -46,12 +46,23 @@ class WorkerLibrary:
 
     def invoke(self, function: str, trigger: str, *arguments: object) -> str | None:
         """Call a function; tells its error, or None."""
+        error: str | None = self._ask(function, trigger, *arguments)["error"]
+        return error
+
+    def serve(self, method: str, path: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
+        """Ask an HTTP function; tells status, headers and body."""
+        url = f"http://127.0.0.1:7071/api/dashboard/{path}"
+        said = self._ask("dashboard", "http", method, url, {"host": "127.0.0.1:7071", **(headers or {})}, "")
+        assert said["error"] is None, said["error"]
+        answer: dict[str, Any] = said["answer"]
+        return answer
+
+    def _ask(self, function: str, trigger: str, *arguments: object) -> Any:
         assert self._process.stdin
         command = {"function": function, "trigger": trigger, "arguments": arguments}
         self._process.stdin.write(json.dumps(command) + "\n")
         self._process.stdin.flush()
-        error: str | None = self._answer()["error"]
-        return error
+        return self._answer()
 
     def close(self) -> None:
         """End the process."""
@@ -135,6 +146,18 @@ def test_triggers_do_the_whole_loop(app: WorkerLibrary, environment: dict[str, s
     assert app.invoke("send_digests", "timer") is None
     for function in ("notify_email", "notify_webhook"):
         assert app.invoke(function, "message", event.id, encode_event(event).decode(), {}) is None
+
+
+def test_dashboard_serves_its_page_and_its_api(app: WorkerLibrary, environment: dict[str, str]) -> None:
+    """Through ASGI in the worker, with its headers; and refuses another name of this machine."""
+    page = app.serve("GET", "runs?state=failed")
+    assert page["status"] == 200
+    assert page["body"].startswith("<!doctype html>")
+    assert "script-src 'self'" in page["headers"]["content-security-policy"]
+    found = app.serve("GET", "api/runs?prefix=a%20b/&limit=5")
+    assert [row["name"] for row in json.loads(found["body"])["runs"]] == [HOSTILE_NAME]
+    assert app.serve("GET", "api/now", {"host": "evil.example"})["status"] == 403
+    assert app.serve("POST", "api/actions/sweep")["status"] == 403
 
 
 def test_deleted_upload_is_no_error(app: WorkerLibrary) -> None:

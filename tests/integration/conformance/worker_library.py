@@ -75,8 +75,8 @@ class Host:
         """The bindings of a function, as the host would read them."""
         return [json.loads(binding) for binding in self.functions[name].raw_bindings]
 
-    async def invoke(self, name: str, data: Any, metadata: dict[str, Any]) -> None:
-        """Call a function as a trigger does."""
+    async def invoke(self, name: str, data: Any, metadata: dict[str, Any]) -> Any:
+        """Call a function as a trigger does; tells what it answered, when it serves HTTP."""
         trigger = next(b for b in self.bindings(name) if b["type"].lower().endswith("trigger"))
         invocation = SimpleNamespace(
             invocation_id=str(uuid.uuid4()),
@@ -87,7 +87,9 @@ class Host:
             retry_context=SimpleNamespace(retry_count=0, max_retry_count=0, exception=None),
         )
         request = SimpleNamespace(request=SimpleNamespace(invocation_request=invocation))
-        check(await runtime.invocation_request(request))
+        response = await runtime.invocation_request(request)
+        check(response)
+        return answered(response)
 
 
 def check(response: Any) -> None:
@@ -133,12 +135,17 @@ def message(message_id: str, body: str, properties: dict[str, Any]) -> tuple[Any
 
 def http(method: str, url: str, headers: dict[str, str], body: str) -> tuple[Any, dict[str, Any]]:
     """An HTTP trigger's data."""
-    wrapped = {name: PROTOS.NullableString(value=value) for name, value in headers.items()}
-    request = PROTOS.RpcHttp(
-        method=method, url=url, headers=headers, params={}, query={}, nullable_headers=wrapped, nullable_params={},
-        nullable_query={}, body=PROTOS.TypedData(bytes=body.encode()),
-    )  # fmt: skip
+    content = PROTOS.TypedData(bytes=body.encode())
+    request = PROTOS.RpcHttp(method=method, url=url, headers=headers, params={}, query={}, body=content)
     return PROTOS.TypedData(http=request), {}
+
+
+def answered(response: Any) -> dict[str, Any] | None:
+    """What an HTTP function answered; None of any other."""
+    http = response.return_value.http if response.return_value else None
+    if http is None:
+        return None
+    return {"status": int(http.status_code), "headers": dict(http.headers), "body": http.body.bytes.decode()}
 
 
 async def main() -> None:
@@ -149,11 +156,11 @@ async def main() -> None:
     while line := await asyncio.to_thread(sys.stdin.readline):
         command = json.loads(line)
         try:
-            await host.invoke(command["function"], *makers[command["trigger"]](*command["arguments"]))
+            answer = await host.invoke(command["function"], *makers[command["trigger"]](*command["arguments"]))
         except RuntimeError as problem:
             say({"error": str(problem)})
         else:
-            say({"error": None})
+            say({"error": None, "answer": answer})
 
 
 def say(answer: object) -> None:
