@@ -18,9 +18,10 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dashboard.assets import Assets, PageIncomplete, load_assets
+from dashboard.cost import Spending
 from dashboard.endpoints import ENDPOINTS, Context, Endpoint
 from dashboard.errors import Refused, answer_error, problem
-from dashboard.guard import demand_own_page, demand_role, identify
+from dashboard.guard import Person, demand_own_page, demand_role, identify
 from dashboard.headers import SafeHeaders
 from dashboard.now import Present
 from dashboard.openapi import openapi
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 
 BASE = "/api/dashboard"
 """Where the function app serves it: the route prefix of host.json, and the route of the function."""
-VIEWS = ("/", "/runs", "/runs/{run_id}", "/why", "/actions", "/reference")
+VIEWS = ("/", "/runs", "/runs/{run_id}", "/why", "/cost", "/actions", "/reference")
 """The page's own addresses: each is the same page, which then shows that view."""
 _LARGEST_BODY = 64 * 1024
 _FOREVER = "public, max-age=31536000, immutable"
@@ -45,8 +46,13 @@ def make_app(services: Services, assets: Assets | None = None) -> ASGIApp:
     except PageIncomplete as missing:
         log.error("dashboard.page_incomplete", extra={"reason": str(missing)})
         pages = [Route("/{path:path}", _unavailable(str(missing)))]
-    present = Present(services)
-    api = [_api_route(services, present, each) for each in ENDPOINTS]
+    spending = Spending(services)
+    present = Present(services, spending)
+
+    def context(person: Person) -> Context:
+        return Context(services, present, spending, person)
+
+    api = [_api_route(context, each) for each in ENDPOINTS]
     inside = Mount(BASE, routes=[Mount("/api", routes=[*api, Route("/openapi.json", _description)]), *pages])
     handlers: Any = {BatchJsonError: answer_error, HTTPException: _missing}
     return Starlette(
@@ -73,17 +79,17 @@ class _Guarded:
         await self._app(scope, receive, send)
 
 
-def _api_route(services: Services, present: Present, each: Endpoint) -> BaseRoute:
+def _api_route(context: Callable[[Person], Context], each: Endpoint) -> BaseRoute:
     async def serve(request: Request) -> Response:
-        person = request.state.person
-        demand_role(services.settings, person, each.role)
+        known = context(request.state.person)
+        demand_role(known.services.settings, known.person, each.role)
         given = await _body(request) if each.method == "POST" else _query(request)
         try:
             asked = each.decoder.decode(given)
         except msgspec.MsgspecError as error:
             raise Refused(HTTPStatus.BAD_REQUEST, f"The request cannot be read: {error}") from error
         # The SDKs block: off the event loop with them.
-        answer = await run_in_threadpool(each.call, Context(services, present, person), asked)
+        answer = await run_in_threadpool(each.call, known, asked)
         if isinstance(answer, Response):
             return answer
         return Response(_encoder.encode(answer), media_type="application/json")

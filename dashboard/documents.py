@@ -108,6 +108,18 @@ class PoolView(msgspec.Struct, frozen=True, kw_only=True):
     troubles: list[str]
 
 
+class CostToday(msgspec.Struct, frozen=True, kw_only=True):
+    """What runs and the pool cost today, and in the month; estimated. Null where the pool was not sampled."""
+
+    currency: str
+    runs: str
+    pool: str | None
+    month: str
+    runs_so_far: str
+    runs_forecast: str
+    pool_forecast: str | None
+
+
 class Now(msgspec.Struct, frozen=True, kw_only=True):
     """How things stand. What could not be read is null, and `problems` says why, by the name of the section."""
 
@@ -116,6 +128,7 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
     recent: Recent | None = None
     hours: list[Hour] | None = None
     pool: PoolView | None = None
+    cost: CostToday | None = None
     problems: dict[str, str] = {}
 
 

@@ -11,6 +11,7 @@ import msgspec
 from starlette.responses import Response
 
 from dashboard import actions, listing, one_run, why
+from dashboard.cost import Spending
 from dashboard.documents import (
     EndAnswer,
     EndOrder,
@@ -31,6 +32,7 @@ from dashboard.documents import (
     SweepAnswer,
     SweepOrder,
 )
+from dashboard.documents_cost import CostsQuery, CostsView
 from dashboard.guard import Person, Role
 from dashboard.now import Present
 from pipeline.services import Services
@@ -42,10 +44,11 @@ _SIGN_OUT = "/.auth/logout"
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What an endpoint works with: the services, the present for all viewers, and who is asking."""
+    """What an endpoint works with: the services, what is read for all viewers together, and who is asking."""
 
     services: Services
     present: Present
+    spending: Spending
     person: Person
 
 
@@ -133,6 +136,10 @@ ENDPOINTS = (
     Endpoint(
         "/explain", "Why a file is not done: what is missing first, its cause and the fix.", ExplainQuery, ExplainView,
         lambda context, query: why.explain(context.services, query),
+    ),
+    Endpoint(
+        "/costs", "What the last days cost, estimated, and what the month comes to.", CostsQuery, CostsView,
+        lambda context, query: context.spending.read(query),
     ),
     Endpoint(
         "/actions/replay", "Replay runs, as their next attempts.", ReplayOrder, ReplayAnswer,

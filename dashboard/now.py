@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
+from dashboard.cost import Spending
 from dashboard.documents import Hour, Latency, Now, Recent, Waiting
 from dashboard.kept import Kept
 from dashboard.pool import read_pool
@@ -36,12 +37,13 @@ _FAILED = (RunState.FAILED, RunState.LOST, RunState.REJECTED)
 class Present:
     """Reads how things stand, for all viewers together."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, spending: Spending) -> None:
         self._services = services
         self._sections: dict[str, Kept[Any]] = {
             "waiting": self._kept(_waiting, _QUICK_SECONDS),
             "recent": self._kept(_recent, _QUICK_SECONDS),
             "pool": self._kept(read_pool, _POOL_SECONDS),
+            "cost": Kept(spending.today, _QUICK_SECONDS, services.clock),
             "hours": self._kept(_hours, _SLOW_SECONDS),
         }
 

@@ -4,6 +4,7 @@ import { html, render, useEffect, useRef, useState } from "./vendor/standalone.m
 import { apiUrl, BASE } from "./api.js";
 import { Link, Loading, Trouble, useRead } from "./parts.js";
 import { ActionsView } from "./actions.js";
+import { CostView } from "./cost.js";
 import { NowView } from "./now.js";
 import { ReferenceView } from "./reference.js";
 import { RunView } from "./run.js";
@@ -14,6 +15,7 @@ const VIEWS = [
   { path: "/", title: "Now", view: NowView },
   { path: "/runs", title: "Runs", view: RunsView },
   { path: "/why", title: "Why?", view: WhyView },
+  { path: "/cost", title: "Cost", view: CostView },
   { path: "/actions", title: "Actions", view: ActionsView },
   { path: "/reference", title: "API", view: ReferenceView },
 ];

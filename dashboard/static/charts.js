@@ -4,6 +4,8 @@ import { html, useEffect, useRef, useState } from "./vendor/standalone.module.js
 import { count } from "./format.js";
 
 const HEIGHT = 200;
+const DAY = 86_400;
+const DAYS = [1, 2, 3, 4, 7, 14, 28, 91, 182, 365].map((days) => days * DAY);
 
 // The colour that a CSS variable stands for now: a canvas knows neither variables nor light-dark().
 function colour(name) {
@@ -78,10 +80,10 @@ function draw(box, times, series, write, dateOnly) {
       legend: { show: false },
       cursor: { show: false },
       tzDate: (time) => uPlot.tzDate(new Date(time * 1000), "UTC"),
-      scales: { x: { time: true, range: (_, low, high) => widen(low, high, times) }, y: { range: (_, __, high) => [0, Math.max(1, high * 1.08)] } },
+      scales: { x: { time: true, range: () => span(times) }, y: { range: (_, __, high) => [0, high > 0 ? high * 1.08 : 1] } },
       axes: [
-        { ...axis, grid: { show: false }, values: (_, ticks) => ticks.map((tick) => tickText(tick, dateOnly)) },
-        { ...axis, size: 64, values: (_, ticks) => ticks.map(write) },
+        { ...axis, ...(dateOnly ? { incrs: DAYS } : {}), grid: { show: false }, values: (_, ticks) => ticks.map((tick) => tickText(tick, dateOnly)) },
+        { ...axis, size: (_, labels) => 18 + 7 * Math.max(3, ...(labels || []).map((label) => label.length)), values: (_, ticks) => ticks.map(write) },
       ],
       series: [{}, ...reversed.map((each) => ({ label: each.name, fill: colour(each.kind), stroke: colour(each.kind), width: 0, paths: bars, points: { show: false } }))],
     },
@@ -90,9 +92,9 @@ function draw(box, times, series, write, dateOnly) {
   );
 }
 
-function widen(low, high, times) {
-  const step = times.length > 1 ? times[1] - times[0] : 86_400;
-  return [low - step / 2, high + step / 2];
+function span(times) {
+  const step = times.length > 1 ? times[1] - times[0] : DAY;
+  return [times[0] - step / 2, times.at(-1) + step / 2];
 }
 
 function tickText(tick, dateOnly) {

@@ -14,6 +14,14 @@ export function money(value) {
   return value === null || value === undefined ? "" : cents.format(Number(value));
 }
 
+// A run costs far less than a cent: two figures that say something, at least two decimals.
+export function amount(text) {
+  const value = Number(text);
+  if (value === 0) return "0.00";
+  const decimals = Math.min(9, Math.max(2, 1 - Math.floor(Math.log10(Math.abs(value)))));
+  return value.toLocaleString(LANGUAGE, { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+}
+
 export function bytes(value) {
   let [amount, unit] = [value, 0];
   while (amount >= 1000 && unit < UNITS.length - 1) [amount, unit] = [amount / 1000, unit + 1];

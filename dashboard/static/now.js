@@ -3,7 +3,7 @@
 import { html, useState } from "./vendor/standalone.module.js";
 import { apiUrl } from "./api.js";
 import { TimeBars } from "./charts.js";
-import { ahead, count, duration, plural, shown } from "./format.js";
+import { ahead, amount, count, duration, plural, shown } from "./format.js";
 import { Empty, Freshness, Link, Loading, Name, pathWith, runPath, Section, Stat, State, Trouble, useClock, useRead, When } from "./parts.js";
 
 const SECONDS = 5;
@@ -77,7 +77,9 @@ function Pace({ recent }) {
 }
 
 function Cost({ cost }) {
-  return html`<${Stat} label="Cost today" value=${cost.today} note=${cost.note} />`;
+  const forecast = `about ${amount(cost.pool_forecast ?? cost.runs_forecast)} in ${cost.month}`;
+  const note = cost.pool === null ? `of runs; ${forecast}` : `pool; runs ${amount(cost.runs)}; ${forecast}`;
+  return html`<${Stat} label="Cost today, estimated" value=${html`<${Link} to="/cost">${amount(cost.pool ?? cost.runs)}<//> <small>${cost.currency}</small>`} note=${note} />`;
 }
 
 function Pool({ pool }) {

@@ -144,7 +144,7 @@ export function Scroller({ label, children }) {
     observer.observe(box.current);
     return () => observer.disconnect();
   }, [children]);
-  const more = wide ? { tabIndex: 0, role: "region", "aria-label": label } : {};
+  const more = wide ? { tabIndex: 0, role: "region", "aria-label": `${label}, to be scrolled` } : {};
   return html`<div class="scroller" ref=${box} ...${more}>${children}</div>`;
 }
 

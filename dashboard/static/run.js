@@ -3,7 +3,7 @@
 import { html, useState } from "./vendor/standalone.module.js";
 import { apiUrl, post } from "./api.js";
 import { Bar } from "./charts.js";
-import { bytes, clock, count, duration, plural, shown, utc } from "./format.js";
+import { amount, bytes, clock, count, duration, plural, shown, utc } from "./format.js";
 import { Dialog, Freshness, Link, Loading, Name, pathWith, Section, Stat, State, Trouble, useRead } from "./parts.js";
 import { Replay } from "./replay.js";
 import { Report } from "./report.js";
@@ -51,6 +51,7 @@ function Picture({ view, base, which, session, ask }) {
       ${session.may_act && view.may_replay && html`<button type="button" class="quiet" onClick=${() => ask("replay")}>Replay …</button>`}
       ${session.may_act && view.may_end && html`<button type="button" class="quiet" onClick=${() => ask("end")}>End its task …</button>`}
     </div>
+    <${Facts} view=${view} />
     ${run.code && html`<div class="note ${run.state === "rejected" ? "wait" : "bad"}">
       <p><strong>${shown(run.code)}</strong> ${shown(run.message || "")}${run.offset === null ? "" : html` <span class="muted">at byte ${count(run.offset)}</span>`}</p>
       ${view.what_to_do && html`<p><strong>What to do.</strong> ${shown(view.what_to_do)}</p>`}
@@ -61,6 +62,20 @@ function Picture({ view, base, which, session, ask }) {
     <${Section} title="Where" id="places"><${Places} view=${view} base=${base} which=${which} /><//>
     ${run.node_id && html`<${Logs} base=${base} which=${which} />`}
   `;
+}
+
+function Facts({ view }) {
+  const { run } = view;
+  const { timings, cost_estimate: cost } = run;
+  const begun = Date.parse(run.attempt > 1 ? timings.claimed_at : timings.uploaded_at);
+  const end = timings.settled_at ? Date.parse(timings.settled_at) : run.state === "ignored" ? null : Date.parse(view.at);
+  return html`<dl class="stats">
+    <${Stat} label="Uploaded" value=${clock(timings.uploaded_at).slice(0, 8)} note=${`${timings.uploaded_at.slice(0, 10)}, ${bytes(run.blob.bytes)}`} />
+    ${end && html`<${Stat} label=${timings.settled_at ? "Took" : "Open for"} value=${duration((end - begun) / 1000)} note=${run.attempt > 1 ? "from its claim until settled" : "from upload until settled"} />`}
+    ${run.seconds !== null && html`<${Stat} label="Worker" value=${duration(run.seconds)} note=${`at most ${bytes(run.peak_memory_bytes)} of memory`} />`}
+    ${cost && html`<${Stat} label="Cost, estimated" value=${html`${amount(cost.amount)} <small>${cost.currency}</small>`}
+      note=${`${duration(cost.milliseconds / 1000)} on ${cost.slots}/${cost.slots_per_node} of a ${shown(cost.vm_size)}, ${cost.priority}, ${cost.price_per_hour} an hour (${cost.price_date})`} />`}
+  </dl>`;
 }
 
 // Each row is the way to one step: it begins where the step before stood. Mail and webhook both begin at the publication.
@@ -123,7 +138,6 @@ function Places({ view, base, which }) {
       <dt>Batch</dt><dd>${places.job ? html`job <code>${shown(places.job)}</code>, task <code>${shown(places.task)}</code>` : "no task yet"}</dd>
       <dt>Node</dt><dd>${places.node ? html`<code>${shown(places.node)}</code> in pool <code>${shown(places.pool)}</code>` : html`none yet, pool <code>${shown(places.pool)}</code>`}${run.exit_code !== null && `, exit code ${run.exit_code}`}</dd>
       <dt>This day</dt><dd><${Link} to=${pathWith("/runs", dayOf(run))}>All runs of this day<//>${folderOf(run) && html`, <${Link} to=${pathWith("/runs", { prefix: folderOf(run) })}>all of <${Name}>${folderOf(run)}<//><//>`}</dd>
-      ${run.seconds !== null && html`<dt>Worker</dt><dd>${duration(run.seconds)}, at most ${bytes(run.peak_memory_bytes)} of memory</dd>`}
     </dl>
     ${run.earlier_attempts.length > 0 && html`<h3>Attempts before</h3><ul class="plain">${run.earlier_attempts.map((each) => html`<li>
       <${Link} to=${pathWith(`/runs/${run.run_id}`, { attempt: each.attempt })}>attempt ${each.attempt}<//> <${State} state=${each.state} /> ${each.settled_at && utc(each.settled_at)} ${each.code && html`<code>${shown(each.code)}</code> ${shown(each.message || "")}`}</li>`)}</ul>`}

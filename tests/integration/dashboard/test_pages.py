@@ -60,6 +60,8 @@ VIEWS = {
     "run-evil": "evil",
     "why": "/why?of=orders/good.json",
     "why-empty": "/why",
+    "cost": "/cost",
+    "cost-long": "/cost?days=30",
     "actions": "/actions",
     "reference": "/reference",
 }

@@ -37,7 +37,7 @@ def test_route_is_the_one_that_the_page_is_told() -> None:
     assert BASE == "/api/dashboard"
 
 
-@pytest.mark.parametrize("path", ["", "runs", f"runs/{'0' * 32}", "why", "actions", "reference"])
+@pytest.mark.parametrize("path", ["", "runs", f"runs/{'0' * 32}", "why", "cost", "actions", "reference"])
 def test_every_view_is_the_page(client: Client, path: str) -> None:
     """An address can be kept, shared and opened; the page is asked for anew each time, its files are kept."""
     answer = client.get(path)
@@ -339,3 +339,25 @@ def test_error_of_a_service_becomes_a_status_and_a_sentence(error: BatchJsonErro
     answer = asking(World(ledger=UnwillingLedger(error))).get(f"api/runs/{'0' * 32}")
     assert (answer.status_code, answer.json()) == (status, {"error": str(error)})
     assert answer.headers.get("retry-after") == ("7" if status == 503 else None)
+
+
+def test_costs_are_those_of_the_command(world: World, client: Client) -> None:
+    """By day, folder and state, with what the month comes to; amounts as exact texts."""
+    put(world, "orders/a.json", RunState.SUCCEEDED, NOON - timedelta(hours=1))
+    put(world, "b.json", RunState.FAILED, NOON - timedelta(days=2))
+    costs = client.get("api/costs?days=7").json()
+    assert (costs["first"], costs["last"]) == ("2026-03-08", "2026-03-14")
+    assert costs["total"]["runs"] == 2
+    assert {line["key"]: line["runs"] for line in costs["by_prefix"]} == {"orders": 1, "": 1}
+    assert {line["key"] for line in costs["by_state"]} == {"succeeded", "failed"}
+    assert len(costs["by_day"]) == 7
+    assert costs["forecast"]["month"] == "2026-03"
+    assert client.get("api/costs?days=1").json()["total"]["runs"] == 1
+    assert client.get("api/costs?days=93").status_code == 400
+
+
+def test_now_tells_what_today_cost(world: World, client: Client) -> None:
+    """In the currency of the settings."""
+    put(world, "orders/a.json", RunState.SUCCEEDED, NOON - timedelta(hours=1))
+    cost = client.get("api/now").json()["cost"]
+    assert (cost["currency"], cost["month"], cost["pool"]) == ("USD", "2026-03", None)
