@@ -159,11 +159,21 @@ class PoolGateway(Protocol):
     def evaluate(self, formula: str) -> Evaluated:
         """Let Batch evaluate a formula for the pool; nothing is changed. `RequestRefused` when it does not scale."""
 
-    def reboot(self, node_id: str) -> None:
-        """Start a node anew; its tasks are queued again. One that is gone is let be."""
+    def reboot(self, node_id: str, *, drain: bool = False) -> None:
+        """Start a node anew; its tasks are queued again, or with `drain` end first. One that is gone is let be."""
 
-    def remove(self, node_ids: Sequence[str]) -> None:
-        """Take nodes out of the pool; their tasks are queued again. Autoscale may put others in their place.
+    def remove(self, node_ids: Sequence[str], *, drain: bool = False) -> None:
+        """Take nodes out of the pool; their tasks are queued again, or with `drain` end first.
 
-        Raises `ServiceUnavailable` while the pool is being resized.
+        Autoscale may put others in their place. Raises `ServiceUnavailable` while the pool is being resized.
         """
+
+    def resize(self, dedicated: int, spot: int, *, drain: bool = True) -> None:
+        """Change how many nodes it is to have; nodes that leave end their tasks first, or queue them again.
+
+        Raises `RequestRefused` when there is no pool, or its formula sets its size; `ServiceUnavailable` while it is
+        being resized.
+        """
+
+    def stop_scaling(self) -> None:
+        """Leave the pool at its present size, whatever its formula says. Raises as `resize` does."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
@@ -10,15 +11,16 @@ from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from pipeline.azure_errors import error_code, of_response, translated
 from pipeline.pool import Evaluated, Node, NodeState, PoolState
 from shared.connections import Connection, batch
-from shared.errors import ServiceUnavailable
+from shared.errors import RequestRefused, ServiceUnavailable
 from shared.runs import Failure
 
 if TYPE_CHECKING:
     from azure.batch import BatchClient
-    from azure.batch.models import BatchNode, BatchPool
+    from azure.batch.models import BatchNode, BatchNodeDeallocationOption, BatchPool
 
 _MOST_REMOVED = 100
 """Nodes that one call removes ("Pool - Remove Nodes", Batch REST API)."""
+_RESIZING = "PoolBeingResized"
 _UNWATCHED_SECONDS = 600
 """How seldom the SDK's own thread asks how far a reboot or removal is: nobody waits for its answer."""
 _NODE_FIELDS = [
@@ -71,9 +73,10 @@ class AzurePool:
                 raise of_response("Batch", error) from error
         return Evaluated(run.results or "", _failure(run.error) if run.error else None)
 
-    def reboot(self, node_id: str) -> None:
+    def reboot(self, node_id: str, *, drain: bool = False) -> None:
         """Ask for it, and do not wait."""
-        options: Any = {"nodeRebootOption": "requeue"}  # azure-batch 15.1 does not export the model of it
+        # azure-batch 15.1 does not export the model of it
+        options: Any = {"nodeRebootOption": "taskcompletion" if drain else "requeue"}
         with translated("Batch"):
             try:
                 self._client.begin_reboot_node(self._pool_id, node_id, options, polling_interval=_UNWATCHED_SECONDS)
@@ -83,12 +86,12 @@ class AzurePool:
                 if error_code(error) != "NodeBeingRebooted":
                     raise of_response("Batch", error) from error
 
-    def remove(self, node_ids: Sequence[str]) -> None:
+    def remove(self, node_ids: Sequence[str], *, drain: bool = False) -> None:
         """Ask for as many at once as one call takes; the rest is for the next time."""
-        from azure.batch.models import BatchNodeDeallocationOption, BatchNodeRemoveOptions
+        from azure.batch.models import BatchNodeRemoveOptions
 
         options = BatchNodeRemoveOptions(
-            node_ids=list(node_ids[:_MOST_REMOVED]), node_deallocation_option=BatchNodeDeallocationOption.REQUEUE
+            node_ids=list(node_ids[:_MOST_REMOVED]), node_deallocation_option=_leaving(drain=drain)
         )
         with translated("Batch"):
             try:
@@ -98,11 +101,47 @@ class AzurePool:
             except ResourceExistsError as error:
                 raise ServiceUnavailable(f"The pool cannot remove nodes now: {error_code(error)}.") from error
 
+    def resize(self, dedicated: int, spot: int, *, drain: bool = True) -> None:
+        """Ask for it, and do not wait: nodes take minutes."""
+        from azure.batch.models import BatchPoolResizeOptions
+
+        options = BatchPoolResizeOptions(
+            target_dedicated_nodes=dedicated,
+            target_low_priority_nodes=spot,
+            node_deallocation_option=_leaving(drain=drain),
+        )
+        with translated("Batch"), _pool_errors(self._pool_id):
+            self._client.begin_resize_pool(self._pool_id, options, polling_interval=_UNWATCHED_SECONDS)
+
+    def stop_scaling(self) -> None:
+        """Turn autoscale off."""
+        with translated("Batch"), _pool_errors(self._pool_id):
+            self._client.disable_pool_auto_scale(self._pool_id)
+
     @property
     def _client(self) -> BatchClient:
         if self._opened is None:
             self._opened = batch(self._connection)
         return self._opened
+
+
+@contextmanager
+def _pool_errors(pool_id: str) -> Iterator[None]:
+    """Say what is the matter with a pool that is not to be resized now."""
+    try:
+        yield
+    except ResourceNotFoundError as error:
+        raise RequestRefused(f"There is no pool {pool_id} in the Batch account.") from error
+    except ResourceExistsError as error:
+        if error_code(error) == _RESIZING:
+            raise ServiceUnavailable("The pool is being resized.") from error
+        raise RequestRefused(f"The pool cannot be resized: {error_code(error)}.") from error
+
+
+def _leaving(*, drain: bool) -> BatchNodeDeallocationOption:
+    from azure.batch.models import BatchNodeDeallocationOption
+
+    return BatchNodeDeallocationOption.TASK_COMPLETION if drain else BatchNodeDeallocationOption.REQUEUE
 
 
 def read_pool(pool: BatchPool) -> PoolState:

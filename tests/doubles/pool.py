@@ -17,6 +17,7 @@ class MemoryPool:
         self.all_nodes: dict[str, Node] = {}
         self.rebooted: list[str] = []
         self.removed: list[str] = []
+        self.drained: bool | None = None
         self.fail_next: list[BatchJsonError] = []
         self.fail_reboots: dict[str, BatchJsonError] = {}
 
@@ -44,7 +45,7 @@ class MemoryPool:
             raise RequestRefused
         return Evaluated("$TargetDedicatedNodes=1;$NodeDeallocationOption=taskcompletion")
 
-    def reboot(self, node_id: str) -> None:
+    def reboot(self, node_id: str, *, drain: bool = False) -> None:
         self._maybe_fail()
         if node_id in self.fail_reboots:
             raise self.fail_reboots[node_id]
@@ -52,11 +53,32 @@ class MemoryPool:
             self.rebooted.append(node_id)
             self.all_nodes[node_id] = Node(node_id, NodeState.REBOOTING)
 
-    def remove(self, node_ids: Sequence[str]) -> None:
+    def remove(self, node_ids: Sequence[str], *, drain: bool = False) -> None:
         self._maybe_fail()
+        self.drained = drain
         for node_id in node_ids[:100]:
             if self.all_nodes.pop(node_id, None):
                 self.removed.append(node_id)
+
+    def resize(self, dedicated: int, spot: int, *, drain: bool = True) -> None:
+        self._maybe_fail()
+        if self.found is None:
+            raise RequestRefused("There is no pool.")
+        if self.found.formula is not None:
+            raise RequestRefused("The pool scales by its formula.")
+        self.drained = drain
+        names = [f"node-{number}" for number in range(1, dedicated + 1)]
+        names += [f"spot-{number}" for number in range(1, spot + 1)]
+        self.all_nodes = {
+            name: self.all_nodes.get(name) or Node(name, NodeState.IDLE, spot=name.startswith("spot")) for name in names
+        }
+        self.found = replace(self.found, target_dedicated=dedicated, target_spot=spot)
+
+    def stop_scaling(self) -> None:
+        self._maybe_fail()
+        if self.found is None:
+            raise RequestRefused("There is no pool.")
+        self.found = replace(self.found, formula=None)
 
     def _maybe_fail(self) -> None:
         if self.fail_next:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,48 @@ def test_pool_that_is_not_there_has_no_state_and_no_nodes(kind: str, request: py
     assert pool.state() is None
     assert pool.nodes() == []
     assert pool.node("n") is None
+
+
+def test_pool_is_resized_to_and_fro(pool: PoolGateway) -> None:
+    """Nodes come and go; those that leave may end their tasks."""
+    pool.resize(3, 0)
+    grown = pool.state()
+    assert grown
+    assert (grown.target_dedicated, len(pool.nodes())) == (3, 3)
+    pool.resize(1, 0, drain=False)
+    assert len([left for left in pool.nodes() if left.state is not NodeState.LEAVING]) == 1
+
+
+def test_pool_that_scales_by_itself_is_resized_only_when_that_is_turned_off(pool: PoolGateway) -> None:
+    """The formula would undo it at its next evaluation."""
+    if isinstance(pool, MemoryPool):
+        assert pool.found
+        pool.found = replace(pool.found, formula="$TargetDedicatedNodes=1;")
+    else:
+        assert isinstance(pool, AzurePool)
+        options = BatchPoolEnableAutoScaleOptions(auto_scale_formula="$TargetDedicatedNodes=1;")
+        pool._client.enable_pool_auto_scale("local", options)
+    with pytest.raises(RequestRefused):
+        pool.resize(2, 0)
+    pool.stop_scaling()
+    found = pool.state()
+    assert found
+    assert found.formula is None
+    pool.resize(1, 0)
+
+
+def test_pool_that_is_not_there_cannot_be_resized(kind: str, request: pytest.FixtureRequest) -> None:
+    """That is told, unlike a look at it."""
+    pool: PoolGateway
+    if kind == "double":
+        pool = memory = MemoryPool("nobody")
+        memory.found = None
+    else:
+        pool = AzurePool(request.getfixturevalue("batch_connection"), "nobody")
+    with pytest.raises(RequestRefused):
+        pool.resize(1, 0)
+    with pytest.raises(RequestRefused):
+        pool.stop_scaling()
 
 
 def test_node_is_removed(pool: PoolGateway) -> None:
