@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from cli import webhooks
+from cli import image, pool_change, webhooks
 from cli.canary import canary
 from cli.costs import costs
 from cli.demo.command import demo
@@ -109,9 +109,16 @@ for _name, _function in (
     ("doctor", pool_doctor),
     ("formula", formula),
     ("simulate", simulate),
+    ("create", pool_change.create),
+    ("resize", pool_change.resize),
+    ("recycle", pool_change.recycle),
 ):
     _pool.command(_name, cls=Command)(_function)
 app.add_typer(_pool, rich_help_panel=_CARE)
+_image = typer.Typer(name="image", cls=Group, help="The worker image: build it, push it.", no_args_is_help=True)
+for _name, _function in (("build", image.build), ("push", image.push)):
+    _image.command(_name, cls=Command)(_function)
+app.add_typer(_image, rich_help_panel=_CARE)
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001  # Typer calls it so

@@ -79,6 +79,7 @@ class Builder:
         self._folder = folder
         self._store = folder / "storage.conf"
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / "containers.conf").touch()
         for driver in ("overlay", "vfs"):  # overlay cannot stand on itself, as in a CI job that is a container
             places = f'graphroot = "{folder / driver}"\nrunroot = "{folder / "run"}"\n'
             self._store.write_text(f'[storage]\ndriver = "{driver}"\n{places}')
@@ -103,13 +104,29 @@ class Builder:
 
     def build(self, base: str, *options: str) -> str:
         """Build the worker image, with packages that were fetched before; return its id."""
+        built = ["--timestamp", "0", "--build-arg", f"BASE={base}", *options]
+        self._offer_wheels()
+        return self.call("build", "--quiet", *built, "--file", str(DOCKERFILE), str(ROOT)).splitlines()[-1]
+
+    def batchjson(self, *arguments: str) -> Any:
+        """Run ``batchjson image …`` with this store; return its document."""
+        self._offer_wheels()
+        program = str(Path(sys.executable).with_name("batchjson"))
+        command = [program, "image", *arguments, "--engine", "buildah", "--json"]
+        done = subprocess.run(
+            command, env=self._environment, capture_output=True, text=True, check=False, timeout=_SECONDS
+        )
+        assert done.returncode == 0, done.stderr[-4000:]
+        return json.loads(done.stdout)
+
+    def _offer_wheels(self) -> None:
+        """Have every build find the packages, and no other place to get them from."""
         wheels, settings = self._folder / "wheels", self._folder / "pip.conf"
         if not wheels.exists():
             fetch_wheels(wheels)
         settings.write_text("[global]\nno-index = true\nfind-links = /wheels\n")
-        mounts = ["--volume", f"{wheels}:/wheels:ro", "--volume", f"{settings}:/etc/pip.conf:ro"]
-        built = ["--isolation", "chroot", "--timestamp", "0", "--build-arg", f"BASE={base}", *options]
-        return self.call("bud", "--quiet", *built, *mounts, "--file", str(DOCKERFILE), str(ROOT)).splitlines()[-1]
+        volumes = [f"{wheels}:/wheels:ro", f"{settings}:/etc/pip.conf:ro"]
+        (self._folder / "containers.conf").write_text(f"[containers]\nvolumes = {json.dumps(volumes)}\n")
 
     @contextmanager
     def container(self, image: str) -> Iterator[Container]:
@@ -137,8 +154,8 @@ class Builder:
 
     def close(self) -> None:
         """Remove all that was made."""
-        self.call("rm", "--all")
-        self.call("rmi", "--all", "--force")
+        self._call("rm", "--all")
+        self._call("rmi", "--all", "--force")
         for driver in ("overlay", "vfs"):
             subprocess.run(
                 ["umount", str(self._folder / driver / driver)], capture_output=True, check=False, timeout=60
@@ -146,10 +163,20 @@ class Builder:
         shutil.rmtree(self._folder)
 
     def _call(self, *arguments: str, check: bool = False) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "CONTAINERS_STORAGE_CONF": str(self._store), "TMPDIR": str(self._folder)}
+        command = ["buildah", *arguments]
         return subprocess.run(
-            ["buildah", *arguments], env=environment, capture_output=True, text=True, check=check, timeout=_SECONDS
+            command, env=self._environment, capture_output=True, text=True, check=check, timeout=_SECONDS
         )
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "BUILDAH_ISOLATION": "chroot",
+            "CONTAINERS_CONF": str(self._folder / "containers.conf"),
+            "CONTAINERS_STORAGE_CONF": str(self._store),
+            "TMPDIR": str(self._folder),
+        }
 
 
 def fetch_wheels(folder: Path) -> None:

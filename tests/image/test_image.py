@@ -27,25 +27,32 @@ pytestmark = [
     pytest.mark.skipif(sys.version_info >= (3, 12), reason="the image is built once, in the run on Python 3.11"),
 ]
 EXAMPLE = ROOT / "tests" / "examples" / "three-transactions.json"
+TAG = "localhost/worker:test"
 LARGEST_MIB = 130
 """What we add to the base, unpacked; numpy is half of it."""
 PASSING = ("input", "processed_at", "processing_time_seconds")
 
 
 @pytest.fixture(scope="module")
-def container() -> Iterator[Container]:
-    """The image, built once; not in pytest's folder, which is kept for a while."""
+def builder() -> Iterator[Builder]:
+    """The image, built once with the command; not in pytest's folder, which is kept for a while."""
     if os.geteuid() != 0:
         pytest.skip("building the image needs root, for chroot and mounts")
     need("buildah")
     builder = Builder(Path(tempfile.mkdtemp(prefix="batchjson-image-")))
     try:
-        image = builder.build(builder.base(), "--build-arg", "REVISION=abc")
-        assert builder.config(image)["Labels"]["org.opencontainers.image.revision"] == "abc"
-        with builder.container(image) as made:
-            yield made
+        built = builder.batchjson("build", "--tag", TAG, "--base", builder.base())
+        assert re.fullmatch(r"(sha256:)?[0-9a-f]{64}", built["id"])
+        yield builder
     finally:
         builder.close()
+
+
+@pytest.fixture(scope="module")
+def container(builder: Builder) -> Iterator[Container]:
+    """The image's root file system, and how it is to be run."""
+    with builder.container(TAG) as made:
+        yield made
 
 
 def test_image_is_healthy_without_a_network(container: Container) -> None:
@@ -104,6 +111,20 @@ def test_root_file_system_is_not_written_to(container: Container) -> None:
     open_to_all = [path for path in _files(container.root) if path.lstat().st_mode & stat.S_IWOTH]
     assert open_to_all == []
     assert {path.lstat().st_uid for path in _files(container.root)} == {0}
+
+
+def test_image_names_the_version_and_the_commit(builder: Builder) -> None:
+    """Who finds an image in a registry finds its source."""
+    labels = builder.config(TAG)["Labels"]
+    assert labels["org.opencontainers.image.version"] == VERSION
+    assert re.fullmatch(r"[0-9a-f]{40}", labels["org.opencontainers.image.revision"])
+
+
+def test_push_tells_the_digest_by_which_a_pool_fetches_it(builder: Builder, tmp_path: Path) -> None:
+    """Here into a folder, which is a registry to buildah."""
+    pushed = builder.batchjson("push", f"oci:{tmp_path}/registry:1", "--tag", TAG)
+    [written] = json.loads((tmp_path / "registry" / "index.json").read_text())["manifests"]
+    assert pushed["digest"] == written["digest"]
 
 
 def test_image_is_started_without_root_and_without_a_shell(container: Container) -> None:
