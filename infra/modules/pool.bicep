@@ -75,7 +75,7 @@ resource pool 'Microsoft.Batch/batchAccounts/pools@2024-07-01' = {
     }
     // A node on which the image does not start takes no task.
     startTask: {
-      commandLine: '/bin/sh -c "docker run --rm --network none --read-only --tmpfs /tmp ${image} --help > /dev/null"'
+      commandLine: '/bin/sh -c "docker run --rm --network none --read-only --tmpfs /tmp ${image} --check > /dev/null"'
       waitForSuccess: true
       maxTaskRetryCount: 2
       userIdentity: { autoUser: { scope: 'Pool', elevationLevel: 'Admin' } }
