@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from random import SystemRandom
 
 from pipeline.ledger import change_run
+from pipeline.measures import mail_sent
 from pipeline.notification.backoff import next_delay
 from pipeline.notification.collected import MOST_MEMBERS, Digest, Mention, names_of
 from pipeline.notification.digest_mail import compose_digest
@@ -128,6 +129,7 @@ def _send(services: Services, audience: Audience, digest: Digest) -> Digest | No
     except DeliveryFailed as failure:
         _put_off(services, digest, failure)
         return None
+    mail_sent("digest")
     log.info("digest.sent", extra={"digest_id": digest.digest_id, "audience": audience.name, "runs": len(mentions)})
     return services.mailbook.save(digest.sent(services.clock()), digest)
 

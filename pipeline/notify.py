@@ -18,6 +18,7 @@ from pipeline.notification.delivery import Delivery, DeliveryState, Message, del
 from pipeline.notification.email import EmailSender
 from pipeline.notification.wanted import audiences_of, told_by_mail
 from pipeline.services import Services
+from pipeline.tracing import processing
 from shared.audiences import Audience
 from shared.errors import InvalidDocument, RunNotFound
 from shared.events import CloudEvent, decode_event
@@ -51,8 +52,9 @@ def notify_by_mail(services: Services, message: Message) -> None:
         return
     now = services.clock()
     later = [each for each in due if services.settings.collects(each, now)]
-    _collect(services, event, later)
-    _mail(services, delivery, [each for each in due if each not in later])
+    with processing(event, services.settings.events_topic, services.settings.email_subscription):
+        _collect(services, event, later)
+        _mail(services, delivery, [each for each in due if each not in later])
 
 
 @cache

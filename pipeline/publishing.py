@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from pipeline.ledger import change_run
+from pipeline.measures import run_settled
 from pipeline.retention import planned
 from pipeline.services import Services
+from pipeline.tracing import publishing
 from shared.events import event_of
 from shared.runs import Run
 
@@ -25,13 +27,18 @@ def publish(services: Services, runs: Sequence[Run]) -> None:
     """
     settings = services.settings
     containers = {"output_container": settings.output_container, "logs_container": settings.logs_container}
-    if runs:
-        services.bus.publish([event_of(run, **containers) for run in runs])
+    if not runs:
+        return
+    with publishing(runs, settings.events_topic) as contexts:
+        events = [event_of(run, **containers, context=context) for run, context in zip(runs, contexts, strict=True)]
+        services.bus.publish(events)
 
 
 def mark_published(services: Services, run: Run) -> None:
     """Mark a run whose event has been published, unless that was done or the run has gone on to another attempt."""
-    change_run(services.ledger, run.run_id, _published(services, run.attempt), seen=run)
+    marked = change_run(services.ledger, run.run_id, _published(services, run.attempt), seen=run)
+    if not run.notified_at and marked.attempt == run.attempt:
+        run_settled(marked)
     log.info("run.settled", extra={"run_id": run.run_id, "attempt": run.attempt, "state": run.state.value})
 
 

@@ -17,13 +17,13 @@ from pipeline.ledger import change_run
 from pipeline.publishing import mark_published, publish
 from pipeline.reuse import result_key, reuse
 from pipeline.services import Services
+from pipeline.tracing import recorded_context, submitting, task_context
 from shared.connections import Connection
 from shared.errors import BlobGone, RunExists
 from shared.locations import prefix_of
 from shared.runs import Run, RunState, TaskKey, Upload, addressable, claim
 from shared.settings import Settings
 from shared.task import TaskParameters
-from shared.telemetry import traceparent
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +63,11 @@ def submit(services: Services, upload: Upload) -> Submission:
     ServiceUnavailable
         When the ledger or Batch cannot take it now; calling again carries on where this stopped.
     """
+    with submitting(upload):
+        return _submit(services, upload)
+
+
+def _submit(services: Services, upload: Upload) -> Submission:
     run, ours = _claimed(services, upload)
     fields = {"run_id": run.run_id, "container": upload.container, "bytes": upload.size}
     if run.state is RunState.IGNORED:
@@ -105,9 +110,11 @@ def mark_submitted(services: Services, run: Run, key: TaskKey, at: datetime, dep
         The result's key, when the task was added with the present settings; None when nobody knows with which.
     """
 
+    context = recorded_context(run)
+
     def mark(found: Run) -> Run | None:
         waiting = found.state is RunState.CLAIMED and found.attempt == run.attempt
-        return replace(found.submitted(key, at), result_key=depends_on) if waiting else None
+        return replace(found.submitted(key, at), result_key=depends_on, traceparent=context) if waiting else None
 
     return change_run(services.ledger, run.run_id, mark, seen=run)
 
@@ -127,7 +134,7 @@ def order_of(services: Services, run: Run) -> TaskOrder:
     return TaskOrder(
         task_id=run.attempt_id,
         image=settings.worker_image,
-        environment=_parameters(settings, run).to_environment() | _storage_environment(settings),
+        environment=_parameters(settings, run).to_environment() | _storage_environment(settings) | _collector(settings),
         logs_url=services.blobs.writable_url(settings.logs_container, until),
         logs_prefix=prefix_of(run),
         logs_identity=settings.worker_identity_resource_id,
@@ -149,8 +156,14 @@ def _parameters(settings: Settings, run: Run) -> TaskParameters:
         output_container=settings.output_container,
         output_prefix=prefix_of(run),
         limits=settings.limits,
-        traceparent=traceparent(run.run_id, run.attempt, "submit"),
+        traceparent=task_context(run),
     )
+
+
+def _collector(settings: Settings) -> dict[str, str]:
+    """Where the worker sends its span."""
+    endpoint = settings.otel_exporter_otlp_endpoint
+    return {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint} if endpoint else {}
 
 
 def _storage_environment(settings: Settings) -> dict[str, str]:

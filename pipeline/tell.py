@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextvars import copy_context
 from dataclasses import replace
 from functools import cache
 from random import SystemRandom
@@ -20,6 +21,7 @@ from pipeline.notification.deliveries import Condition
 from pipeline.notification.delivery import Delivery, DeliveryState, Message, deliver
 from pipeline.notification.hook import EndpointDisabled
 from pipeline.services import Services
+from pipeline.tracing import processing
 from shared.errors import DeliveryFailed, RunNotFound
 from shared.events import RunData, decode_event
 from shared.runs import Run
@@ -49,13 +51,15 @@ def tell_endpoints(services: Services, message: Message) -> None:
     if not services.settings.webhooks:
         _say_off()
         return
-    wanted = _wanted(services.settings.webhooks, decode_event(delivery.body).data)
+    event = decode_event(delivery.body)
+    wanted = _wanted(services.settings.webhooks, event.data)
     run = _run_of(services, delivery)
     due = [each for each in wanted if delivery.endpoint in ("", each.name) and not _has(run, each)]
     if not due:
         log.info("notification.known", extra={"event_id": delivery.event_id, "channel": "webhook"})
     names = frozenset(each.name for each in wanted)
-    run, problems = _call_all(services, delivery, due, names, run)
+    with processing(event, services.settings.events_topic, services.settings.webhook_subscription):
+        run, problems = _call_all(services, delivery, due, names, run)
     if run and run.webhooks and not run.webhook_at and _nobody_left(services, names - run.webhooks.keys()):
         _change(services, delivery, lambda found: replace(found, webhook_at=services.clock()))
     if problems:
@@ -96,7 +100,7 @@ def _call_all(
     """Call those at once, and mark each as soon as it has the event; the run as it is then, and what went wrong."""
     problems: list[BaseException] = []
     with ThreadPoolExecutor(max(len(due), 1), thread_name_prefix="webhook") as callers:
-        calls = {callers.submit(_call, services, delivery, each): each.name for each in due}
+        calls = {callers.submit(copy_context().run, _call, services, delivery, each): each.name for each in due}
         for call in as_completed(calls):
             if problem := call.exception():
                 problems.append(problem)

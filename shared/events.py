@@ -85,8 +85,13 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
     data: RunData
 
 
-def event_of(run: Run, *, output_container: str, logs_container: str) -> CloudEvent:
+def event_of(run: Run, *, output_container: str, logs_container: str, context: str = "") -> CloudEvent:
     """Make the event of a settled run.
+
+    Parameters
+    ----------
+    context
+        The trace context that travels with it; by default one that follows from the run.
 
     Raises
     ------
@@ -102,7 +107,7 @@ def event_of(run: Run, *, output_container: str, logs_container: str) -> CloudEv
         source=f"/storage/{upload.account}/{upload.container}",
         subject=upload.name,
         time=to_iso(run.settled_at),
-        traceparent=traceparent(run.run_id, run.attempt, "publish"),
+        traceparent=context or traceparent(run.run_id, run.attempt, "publish"),
         data=_data_of(run, output_container, logs_container),
     )
 

@@ -172,6 +172,8 @@ class Run:
     """When each audience was told of this attempt by mail; `mailed_at` is set once all that want to be were."""
     webhooks: Mapping[str, datetime] = field(default_factory=dict)
     """When each webhook endpoint took this attempt's event; `webhook_at` is set once all that want it have it."""
+    traceparent: str | None = None
+    """The context of the span in which the task was added; None when nobody recorded it."""
     node_id: str | None = None
     exit_code: int | None = None
     outcome: Outcome | None = None

@@ -134,6 +134,7 @@ SPECS = (
         "In Azure the dashboard is shut (off) unless this is entra.",
     ),
     Spec("DASHBOARD_READ_ONLY", "false", _flag, "true: the dashboard shows everything and changes nothing."),
+    Spec("OTEL_EXPORTER_OTLP_ENDPOINT", "", _address, "Collector (OTLP over HTTP) that tasks send their span to."),
     Spec("MAX_QUANTITY", "100", _whole(1, 10**9), "Largest valid quantity of a line."),
     Spec("MAX_UNIT_PRICE", "10000", _amount, "Largest valid unit price."),
     Spec("MIN_TOTAL", "0.01", _amount, "Smallest valid total of a transaction."),
@@ -195,6 +196,7 @@ class Settings:
     webhook_log_days: int
     dashboard_sign_in: str
     dashboard_read_only: bool
+    otel_exporter_otlp_endpoint: str
     max_quantity: int
     max_unit_price: Decimal
     min_total: Decimal

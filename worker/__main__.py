@@ -18,6 +18,7 @@ from shared.task import Limits, TaskParameters
 from worker.exits import Exit, exit_code, told
 from worker.limits import read_limits
 from worker.logs import event, log, start_logging, where
+from worker.spans import told_as_span
 
 
 def main(arguments: Sequence[str]) -> Exit:
@@ -55,7 +56,9 @@ def _positive(text: str) -> int:
 def _task() -> None:
     from worker.batch_task import run_task
 
-    run_task(TaskParameters.from_environment(os.environ), os.environ)
+    task = TaskParameters.from_environment(os.environ)
+    with told_as_span(task, os.environ):
+        run_task(task, os.environ)
 
 
 def _check() -> None:

@@ -96,6 +96,8 @@ var connections = {
 var platform = {
   APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'Authorization=AAD;ClientId=${identityClientId}'
+  // The Python worker sets Azure Monitor's OpenTelemetry up, once: nothing of ours may do so a second time.
+  PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
   // Our packages before those of the worker (Python 3.11 and 3.12; newer ones do so by themselves).
   PYTHON_ISOLATE_WORKER_DEPENDENCIES: '1'
   // People's sign-in is vouched for by the app's identity: no client secret.

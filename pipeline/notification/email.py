@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from pipeline.measures import mail_sent
 from pipeline.notification.advice import advise
 from pipeline.notification.body import Account, to_html, to_text
 from pipeline.notification.delivery import Delivery
@@ -48,6 +49,7 @@ class EmailSender:
         """
         event = decode_event(delivery.body)
         self._mailer.send(compose(event, self._settings, self._recipients))
+        mail_sent("single")
         log.info("email.sent", extra={"event_id": event.id, "recipients": len(self._recipients)})
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from pipeline.measures import webhook_called
 from pipeline.notification.deliveries import CallRecord, CallResult, Condition, DeliveryBook, EndpointState
 from pipeline.notification.delivery import Delivery
 from shared.clock import Clock
@@ -145,7 +146,10 @@ class Hook:
         reason: str = "",
     ) -> None:
         """Log a call. It is made: a log that cannot be written must not make it twice."""
-        ms = None if began is None else round((self._monotonic() - began) * 1000)
+        seconds = None if began is None else self._monotonic() - began
+        ms = None if seconds is None else round(seconds * 1000)
+        if seconds is not None:
+            webhook_called(self._endpoint, result.value, seconds)
         call = CallRecord(self._clock(), self._endpoint, delivery.event_id, delivery.number, result, status, ms, reason)
         try:
             self._book.record(call)
