@@ -34,6 +34,8 @@ CLAIM_AGE = timedelta(minutes=5)
 TASK_AGE = timedelta(minutes=10)
 """What completes is found by the poll within seconds: a younger task need not be asked about."""
 UNPUBLISHED_AGE = timedelta(minutes=1)
+PORTIONS_TIME = timedelta(minutes=1)
+"""How long a sweep stays with one kind of work: an outage leaves thousands of each, and functions end after ten."""
 _SUMMED_DAYS = timedelta(days=30)
 _MOST_POISON = 128
 _MOST_OPEN = 500
@@ -109,13 +111,25 @@ def _poison(services: Services, report: SweepReport) -> None:
     if report.dry_run:
         report.poison.update(Verdict.RESUMED if m.upload else Verdict.FOREIGN for m in services.poison.peek())
         return
-    messages = services.poison.receive(_MOST_POISON)
-    report.poison.update(_each(lambda message: deal_with(services, message), messages, report))
+
+    def portion() -> bool:
+        messages = services.poison.receive(_MOST_POISON)
+        verdicts = _each(lambda message: deal_with(services, message), messages, report)
+        report.poison.update(verdicts)
+        return any(verdict is not Verdict.FOREIGN for verdict in verdicts)
+
+    _in_portions(services, report, portion)
 
 
 def _claims(services: Services, report: SweepReport) -> None:
     stale = RunFilter(state=RunState.CLAIMED, in_state_before=services.clock() - CLAIM_AGE)
-    _examine(services.ledger.newest(_MOST_OPEN, None, stale).runs, examine_claim, Finding.RESUMED, services, report)
+
+    def portion() -> bool:
+        page = services.ledger.newest(_MOST_OPEN, None, stale)
+        _examine(page.runs, examine_claim, Finding.RESUMED, services, report)
+        return bool(page.runs and page.next)
+
+    _in_portions(services, report, portion)
 
 
 def _tasks(services: Services, report: SweepReport) -> None:
@@ -131,6 +145,13 @@ def _open_portion(services: Services, report: SweepReport) -> RunPage:
     if not report.dry_run and (place or page.next):
         services.ledger.set_bookmark("submitted", page.next or "")
     return page
+
+
+def _in_portions(services: Services, report: SweepReport, portion: Callable[[], bool]) -> None:
+    """Do one kind of work portion by portion, as long as there is more, its time suffices, and nothing goes wrong."""
+    until, problems = services.clock() + PORTIONS_TIME, len(report.problems)
+    while portion() and len(report.problems) == problems and not report.dry_run and services.clock() < until:
+        continue
 
 
 def _examine(
@@ -181,8 +202,15 @@ def _costs(services: Services, report: SweepReport) -> None:
 
 
 def _purge(services: Services, report: SweepReport) -> None:
-    if not report.dry_run:
-        report.purged = services.ledger.purge(services.clock() - services.settings.ledger_age, _MOST_PURGED)
+    if report.dry_run:
+        return
+
+    def portion() -> bool:
+        forgotten = services.ledger.purge(services.clock() - services.settings.ledger_age, _MOST_PURGED)
+        report.purged += forgotten
+        return forgotten == _MOST_PURGED
+
+    _in_portions(services, report, portion)
 
 
 def _purge_calls(services: Services, report: SweepReport) -> None:

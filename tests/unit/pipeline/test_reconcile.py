@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -16,8 +16,8 @@ from pipeline.submission import submit
 from shared.errors import QuotaReached, RequestRefused, ServiceUnavailable
 from shared.locations import outcome_name
 from shared.outcome import encode_outcome
-from shared.runs import Failure, Run, RunState, TaskKey, Upload
-from tests.unit.builders import NOON, World, an_outcome, an_upload
+from shared.runs import Failure, Run, RunState, TaskKey, Upload, claim
+from tests.unit.builders import NOON, World, a_claimed_run, an_outcome, an_upload
 
 
 def dropped(world: World, name: str = "a.json", *, days_ago: float = 0) -> Upload:
@@ -231,6 +231,40 @@ def test_task_that_waits_too_long_is_ended_and_its_run_lost() -> None:
     assert world.ledger.get(running.run_id).state is RunState.SUBMITTED
     Completion(world.services).poll()
     assert world.ledger.get(run.run_id).state is RunState.LOST
+
+
+def test_what_an_outage_left_is_dealt_with_in_one_sweep() -> None:
+    """Claims, poison messages and old runs by the thousand do not wait for as many sweeps."""
+    world = World()
+    old = [claim(an_upload(f"old/{n}.txt", at=world.clock()), world.clock()) for n in range(1_100)]
+    world.clock.forward(days=100)
+    for run in [*old, *(a_claimed_run(f"claimed/{n}.json", world.clock()) for n in range(1_100))]:
+        world.ledger.claim(run)
+    for number in range(300):
+        named = world.blobs.put("batch-input", f"poisoned/{number}.json", b"{}")
+        world.poison.put(PoisonUpload("batch-input", named.name, named.etag), world.clock())
+    world.clock.forward(minutes=6)
+    report = sweep(world.services)
+    assert report.problems == []
+    assert (report.findings[Finding.RESUMED], report.purged, report.poison[Verdict.RESUMED]) == (1_100, 1_100, 300)
+    assert not world.poison.messages
+
+
+def test_work_that_goes_on_too_long_is_left_to_the_next_sweep() -> None:
+    """A function that is killed after ten minutes would do none of the steps behind."""
+    world = World()
+    for run in (a_claimed_run(f"claimed/{n}.json", world.clock()) for n in range(1_600)):
+        world.ledger.claim(run)
+    world.clock.forward(minutes=6)
+    locate = world.batch.locate_task
+
+    def slow(day: date, task_id: str) -> TaskKey | None:
+        world.clock.forward(seconds=0.1)
+        return locate(day, task_id)
+
+    world.batch.locate_task = slow  # type: ignore[method-assign]
+    assert sweep(world.services).findings[Finding.RESUMED] == 1_000
+    assert sweep(world.services).findings[Finding.RESUMED] == 600
 
 
 def test_open_runs_are_looked_at_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
