@@ -70,8 +70,17 @@ def make_certificates(folder: Path) -> Certificates:
     files.key.unlink(missing_ok=True)
     with os.fdopen(os.open(files.key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as key:
         key.write(issued.private_key_pem.bytes())
-    files.bundle.write_bytes(Path(certifi.where()).read_bytes() + b"\n" + authority.cert_pem.bytes())
+    files.bundle.write_bytes(_trusted().read_bytes() + b"\n" + authority.cert_pem.bytes())
     return files
+
+
+def _trusted() -> Path:
+    """The authorities that this machine's environment names (a company's proxy may have its own), else certifi's."""
+    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
+        file = Path(os.environ.get(name, ""))
+        if file.is_file():
+            return file
+    return Path(certifi.where())
 
 
 def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
