@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from cli import image, pool_change, webhooks
+from cli import budget, image, pool_change, webhooks
 from cli.canary import canary
 from cli.costs import costs
 from cli.demo.command import demo
@@ -119,6 +119,10 @@ _image = typer.Typer(name="image", cls=Group, help="The worker image: build it, 
 for _name, _function in (("build", image.build), ("push", image.push)):
     _image.command(_name, cls=Command)(_function)
 app.add_typer(_image, rich_help_panel=_CARE)
+_budget = typer.Typer(name="budget", cls=Group, help="What a day and a month may cost.", no_args_is_help=True)
+for _name, _function in (("show", budget.show), ("set", budget.set_), ("raise", budget.raise_), ("drop", budget.drop)):
+    _budget.command(_name, cls=Command)(_function)
+app.add_typer(_budget, rich_help_panel=_RUNS)
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001  # Typer calls it so

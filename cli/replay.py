@@ -99,6 +99,7 @@ def _document(candidates: list[Candidate], done: Replayed, *, dry_run: bool) -> 
         "dry_run": dry_run,
         "candidates": [_entry(each.run) for each in candidates if not each.refusal],
         "replayed": [_entry(run) for run in done.begun],
+        "on_hold": [_entry(run) for run in done.held],
         "replayed_elsewhere": [_entry(run) for run in done.elsewhere],
         "refused": [{**_entry(each.run), "reason": each.refusal} for each in candidates if each.refusal],
     }
@@ -113,6 +114,8 @@ def _end(output: Output, candidates: list[Candidate], done: Replayed, *, named: 
         output.say("No run fits.")
     if done.begun:
         output.say(f"Replayed {counted(len(done.begun), 'run')}. Follow them: batchjson runs --watch")
+    if done.held:
+        output.say(f"{counted(len(done.held), 'run')} of them held back by budget or window: see batchjson show RUN.")
     if done.elsewhere:
         output.say(f"{counted(len(done.elsewhere), 'run')} had moved on meanwhile: left alone.")
     if done.problem:

@@ -67,6 +67,8 @@ def _facts(run: Run, document: RunDocument) -> Table:
         table.add_row("reused", f"the content was processed before: the result of run {document.reused_from}")
     elif document.seconds is not None and document.peak_memory_bytes is not None:
         table.add_row("worker", f"{document.seconds:.2f} s, at most {size(document.peak_memory_bytes)} of memory")
+    if document.hold:
+        table.add_row("on hold", Text(f"{shown(document.hold.detail)}"))
     if document.cost_estimate:
         table.add_row("cost", Text(_cost(document.cost_estimate)))
     return table

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _WORDS = {
     "unreachable": "left: the name leads to another blob",
     "resumed": "claimed without a task: the task is added",
+    "held": "claimed without a task: held back by budget or window",
     "resubmitted": "whose task is gone: the task is added once more",
     "settled": "whose end nobody saw: settled",
     "lost": "lost: `batchjson show RUN` says why",

@@ -155,9 +155,8 @@ def overview(services: Services, first: date, last: date | None = None, prefix: 
     )
 
 
-def spent_since(services: Services, first: date) -> dict[date, list[Line]]:
-    """What each day from the first to today cost, in the currency of the settings."""
-    currency = services.settings.price_currency
+def spent_since(services: Services, first: date, currency: str) -> dict[date, list[Line]]:
+    """What each day from the first to today cost, in a currency."""
     found = sums_of_days(services, first, services.clock().date())
     return {day: [line for line in lines if line.currency == currency] for day, lines in found.items()}
 

@@ -87,15 +87,16 @@ def _without(run: Run) -> Seen:
 
 
 def _unsubmitted(facts: Facts, run: Run, what: str) -> Seen:
-    if facts.now - run.claimed_at < _CLAIM_TIME:
-        cause = f"Claimed {since(facts, run.claimed_at)} ago: the task is being added."
+    if run.held and run.hold:
+        return missing(what, f"On hold: {run.hold.detail}", waits=True)
+    if facts.now - run.in_state_since < _CLAIM_TIME:
+        cause = f"Claimed {since(facts, run.in_state_since)} ago: the task is being added."
         return missing(what, cause, waits=True)
     pool = facts.settings.batch_pool_id
     if facts.pool is None and Source.POOL not in facts.silent:
         return missing(what, f"There is no pool {pool} in the Batch account.", "Make it, or correct BATCH_POOL_ID.")
-    cause = (
-        f"Claimed {since(facts, run.claimed_at)} ago, and the task was never added: its host died, or Batch refused."
-    )
+    ago = since(facts, run.in_state_since)
+    cause = f"Claimed {ago} ago, and the task was never added: its host died, or Batch refused."
     fix = "`batchjson sweep` adds it now, and says so when Batch refuses. Look for circuit.opened and "
     return missing(what, cause, fix + "operator.quota_reached in the function app's log.")
 

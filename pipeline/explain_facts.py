@@ -140,7 +140,7 @@ def _about_poison(services: Services, facts: Facts) -> Facts:
 def _about_task(services: Services, facts: Facts, run: Run) -> Facts:
     """Look for the task where the ledger says it is, or, before it was marked, among the jobs of its day."""
 
-    day, batch = run.claimed_at.date(), services.batch
+    day, batch = run.task_day, services.batch
 
     def ask() -> tuple[TaskKey | None, FoundTask | None, str | None]:
         key = run.task or batch.locate_task(day, run.attempt_id)

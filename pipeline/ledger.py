@@ -49,7 +49,7 @@ class RunFilter:
             and upload.name.startswith(self.prefix)
             and (self.since is None or upload.uploaded_at >= self.since)
             and (self.until is None or upload.uploaded_at < self.until)
-            and (self.in_state_before is None or run.in_state_since < self.in_state_before)
+            and (self.in_state_before is None or (run.in_state_since < self.in_state_before and not run.held))
             and (self.in_state_from is None or run.in_state_since >= self.in_state_from)
         )
 
@@ -140,6 +140,9 @@ class Ledger(Protocol):
 
     def with_result(self, result_key: str, limit: int) -> list[Run]:
         """At most so many succeeded runs whose results depend on the same and were worked out, not reused."""
+
+    def held(self, limit: int, before: str | None = None) -> RunPage:
+        """The runs on hold, the longest held first; `before` is the `next` of the page before."""
 
     def counts(self, since: datetime) -> Counts:
         """Count the runs whose files were uploaded since a time, by state and hour."""

@@ -19,6 +19,8 @@ UNPUBLISHED = "unpublished"
 RETENTION = "retention"
 DAYS = "day-"
 _RESULTS = "result-"
+_HELD = "held"
+"""The partition of the runs on hold; as a time it sorts behind all times: a run on hold is not left lying."""
 _LAST_MICROSECOND = 10**17
 _LAST_DAY = 99_999_999
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -42,12 +44,17 @@ def index_rows(run: Run) -> dict[Key, Row]:
     content = {"run_id": run.run_id, "name": run.upload.name}
     rows: dict[Key, Row] = {
         Key(f"{DAYS}{day}", f"{row}-{run.run_id}"): content,
-        Key(f"{states(run.state)}{day}", f"{row}-{run.attempt_id}"): {**content, "at": sortable(run.in_state_since)},
+        Key(f"{states(run.state)}{day}", f"{row}-{run.attempt_id}"): {
+            **content,
+            "at": _HELD if run.held else sortable(run.in_state_since),
+        },
     }
     if run.state.settled and run.settled_at and not run.notified_at:
         rows[Key(UNPUBLISHED, f"{_microseconds(run.settled_at):018d}-{run.attempt_id}")] = content
     if run.settled_at and due_for_retention(run):
         rows[Key(RETENTION, f"{_microseconds(run.settled_at):018d}-{run.attempt_id}")] = content
+    if run.held and run.held_at:
+        rows[Key(_HELD, f"{_microseconds(run.held_at):018d}-{run.attempt_id}")] = content
     if reusable(run):
         rows[Key(f"{_RESULTS}{(run.result_key or '')[:2]}", f"{run.result_key}-{run.attempt_id}")] = content
     return rows
@@ -61,6 +68,20 @@ def due_for_retention(run: Run) -> bool:
 def reusable(run: Run) -> bool:
     """Tell whether other runs may take this one's result: it was worked out, not taken from another in its turn."""
     return bool(run.result_key and run.state is RunState.SUCCEEDED and run.outcome and not run.outcome.reused_from)
+
+
+def held_after(token: str | None) -> Query:
+    """The query for the rows of the runs on hold, the longest held first, behind the row that a page token names.
+
+    Raises
+    ------
+    InvalidDocument
+        When the token is none of ours.
+    """
+    partition, bar, row = (token or f"{_HELD}|").partition("|")
+    if not bar or partition != _HELD:
+        raise InvalidDocument("That is not a page token of the ledger.")
+    return Query("PartitionKey eq @partition and RowKey gt @row", {"partition": _HELD, "row": row})
 
 
 def results_of(result_key: str) -> Query:

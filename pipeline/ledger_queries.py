@@ -23,6 +23,7 @@ from pipeline.ledger_index import (
     Query,
     counted,
     days_before,
+    held_after,
     index_rows,
     query_of,
     results_of,
@@ -91,6 +92,11 @@ class TableQueries:
     def with_result(self, result_key: str, limit: int) -> list[Run]:
         """Read the rows of that key, and their runs."""
         return self._true(list(islice(self._rows(results_of(result_key), limit), limit)))
+
+    def held(self, limit: int, before: str | None) -> RunPage:
+        """Read a page of the index of runs on hold, and its runs."""
+        rows = list(islice(self._rows(held_after(before), limit), limit))
+        return RunPage(tuple(self._true(rows)), token_of(_key(rows[-1])) if len(rows) == limit else None)
 
     def counts(self, since: datetime) -> Counts:
         """Count keys. A run that is just moving stands under two states: the later one counts."""

@@ -11,6 +11,7 @@ from typing import Any
 from azure.data.tables import EdmType, EntityProperty
 
 from shared.cost import decode_estimate, encode_estimate
+from shared.holds import decode_hold, encode_hold
 from shared.outcome import decode_outcome, encode_outcome
 from shared.runs import Failure, Retention, Run, RunId, RunState, TaskKey, Upload
 
@@ -50,6 +51,7 @@ def row_of(run: Run) -> dict[str, Any]:
         "failure_code": run.failure.code if run.failure else None,
         "failure_message": run.failure.message if run.failure else None,
         "cost": encode_estimate(run.cost).decode() if run.cost else None,
+        "hold": encode_hold(run.hold).decode() if run.hold else None,
         "outcome": encode_outcome(run.outcome).decode() if run.outcome else None,
         "mails": _times(run.mails),
         "webhooks": _times(run.webhooks),
@@ -84,6 +86,7 @@ def run_from(row: Mapping[str, Any], version: str) -> Run:
         outcome=decode_outcome(row["outcome"].encode()) if "outcome" in row else None,
         mails=_times_from(row.get("mails")),
         webhooks=_times_from(row.get("webhooks")),
+        hold=decode_hold(row["hold"]) if "hold" in row else None,
         cost=decode_estimate(row["cost"]) if "cost" in row else None,
         version=version,
         **times,

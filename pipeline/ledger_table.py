@@ -94,6 +94,10 @@ class TableLedger:
         """Read the index of results."""
         return self._queries.with_result(result_key, limit)
 
+    def held(self, limit: int, before: str | None = None) -> RunPage:
+        """Read a page of the index of runs on hold."""
+        return self._queries.held(limit, before)
+
     def counts(self, since: datetime) -> Counts:
         """Count the keys of the index; no run is read."""
         return self._queries.counts(since)

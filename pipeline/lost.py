@@ -26,6 +26,7 @@ class Finding(StrEnum):
 
     FINE = "fine"
     RESUMED = "resumed"
+    HELD = "held"
     RESUBMITTED = "resubmitted"
     SETTLED = "settled"
     LOST = "lost"
@@ -34,9 +35,11 @@ class Finding(StrEnum):
 def examine_claim(services: Services, run: Run) -> Finding:
     """Give a claim that was left lying its task. When Batch will never take it, the run is lost, and says why."""
     try:
-        resume(services, run)
+        resumed = resume(services, run)
     except RequestRefused as refusal:
         return _lose(services, run, Failure(NOT_SUBMITTED, f"The task could not be submitted: {refusal}"))
+    if resumed is None:
+        return Finding.HELD
     log.warning("run.resumed", extra={"run_id": run.run_id, "attempt": run.attempt})
     return Finding.RESUMED
 
@@ -84,7 +87,7 @@ def _without_task(services: Services, run: Run) -> Finding:
 
 def _resubmit(services: Services, run: Run) -> None:
     """Add the same task of the same attempt: whatever the gone one may still write is about the same version."""
-    day = run.claimed_at.date()
+    day = run.task_day
     key = services.batch.locate_task(day, run.attempt_id) or services.batch.add_task(day, order_of(services, run))
 
     def mark(found: Run) -> Run | None:

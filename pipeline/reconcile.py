@@ -36,7 +36,7 @@ TASK_AGE = timedelta(minutes=10)
 UNPUBLISHED_AGE = timedelta(minutes=1)
 PORTIONS_TIME = timedelta(minutes=1)
 """How long a sweep stays with one kind of work: an outage leaves thousands of each, and functions end after ten."""
-_SUMMED_DAYS = timedelta(days=30)
+_SUMMED_DAYS = timedelta(days=7)
 _MOST_POISON = 128
 _MOST_OPEN = 500
 _CHUNK = 100

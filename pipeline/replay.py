@@ -10,17 +10,13 @@ import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
 
-from pipeline.batch import Added
+from pipeline.intake import hold_for
 from pipeline.ledger import change_run
-from pipeline.lost import NOT_SUBMITTED
-from pipeline.reuse import result_key
+from pipeline.placing import place
 from pipeline.services import Services
-from pipeline.settlement import settle_as_lost
-from pipeline.submission import mark_submitted, order_of
 from shared.errors import BatchJsonError, BlobGone
-from shared.runs import Failure, Retention, Run, addressable
+from shared.runs import Retention, Run, addressable
 
 log = logging.getLogger(__name__)
 
@@ -40,12 +36,14 @@ class Candidate:
 class Replayed:
     """What came of a replay: the new attempts, the runs that somebody else replayed meanwhile, and what went wrong.
 
-    `refused` are new attempts that Batch takes no task for: they are settled as lost. `problem` is why the rest was not
-    begun; attempts that were begun get their tasks from the sweeper.
+    `held` are those of the new attempts that wait for their budget or window. `refused` are new attempts that Batch
+    takes no task for: they are settled as lost. `problem` is why the rest was not begun; attempts that were begun get
+    their tasks from the sweeper.
     """
 
     begun: list[Run] = field(default_factory=list)
     elsewhere: list[Run] = field(default_factory=list)
+    held: list[Run] = field(default_factory=list)
     refused: list[Run] = field(default_factory=list)
     problem: BatchJsonError | None = None
 
@@ -91,26 +89,9 @@ def _replay_some(services: Services, runs: Sequence[Run], result: Replayed) -> N
         attempts = list(workers.map(lambda run: _begun(services, run), runs))
     begun = [attempt for attempt in attempts if attempt]
     result.begun += begun
+    result.held += [attempt for attempt in begun if attempt.held]
     result.elsewhere += [run for run, attempt in zip(runs, attempts, strict=True) if attempt is None]
-    for day in sorted({attempt.claimed_at.date() for attempt in begun}):  # midnight may fall among them
-        same_day = [attempt for attempt in begun if attempt.claimed_at.date() == day]
-        added = services.batch.add_tasks(day, [order_of(services, attempt) for attempt in same_day])
-        result.refused += _placed(services, same_day, added, submitted_at)
-
-
-def _placed(services: Services, attempts: Sequence[Run], added: Added, at: datetime) -> list[Run]:
-    """Mark the attempts that have their task; settle those that Batch takes none for, and return them."""
-
-    def place(attempt: Run) -> Run | None:
-        if key := added.keys.get(attempt.attempt_id):
-            mark_submitted(services, attempt, key, at, result_key(services.settings, attempt.upload))
-            return None
-        code = added.refused.get(attempt.attempt_id, "no reason given")
-        said = f"The task could not be submitted: Batch refused it ({code})."
-        return settle_as_lost(services, attempt, Failure(NOT_SUBMITTED, said))
-
-    with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="replay") as workers:
-        return [lost for lost in workers.map(place, attempts) if lost]
+    result.refused += place(services, [attempt for attempt in begun if not attempt.held], submitted_at)
 
 
 def _begun(services: Services, seen: Run) -> Run | None:
@@ -121,7 +102,8 @@ def _begun(services: Services, seen: Run) -> Run | None:
         nonlocal mine
         mine = found.attempt == seen.attempt and found.state.settled and found.notified_at is not None
         mine = mine and found.retention is not Retention.MOVING
-        return found.replayed(services.clock()) if mine else None
+        hold = hold_for(services, found.upload.name) if mine else None
+        return found.replayed(services.clock(), hold) if mine else None
 
     attempt = change_run(services.ledger, seen.run_id, again)
     if mine:

@@ -14,6 +14,7 @@ from pipeline.bus import AzureServiceBus, EventBus
 from pipeline.ledger import Ledger
 from pipeline.ledger_table import TableLedger
 from pipeline.machines import Machines
+from pipeline.memory import Memory
 from pipeline.notes import Notes
 from pipeline.notes_table import TableNotes
 from pipeline.notification.collected import MailBook
@@ -67,6 +68,7 @@ class Services:
         self.settings = settings
         self.clock = clock
         self._gateways = gateways or Gateways()
+        self.memory = Memory(clock)
         self._hooks: dict[str, Hook] = {}
 
     @classmethod

@@ -1,8 +1,7 @@
 """Submission: claims an upload in the ledger, adds one Batch task, marks the run as submitted.
 
-Every step can be repeated: the claim is a conditional insert, the task's id is the run's, and the day of the job is the
-day of the claim. So a second event for the same version, a retry after a crash and two hosts at once all end in one
-task.
+Every step can be repeated: the claim is a conditional insert, the task's id is the run's, and the job follows from
+the run. So a second event for the same version, a retry after a crash, and two hosts at once all end in one task.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from pipeline.batch import TaskOrder
+from pipeline.intake import admits, hold_for
 from pipeline.ledger import change_run
 from pipeline.publishing import mark_published, publish
 from pipeline.reuse import result_key, reuse
@@ -32,6 +32,7 @@ class Submission(StrEnum):
     """What came of an upload's event."""
 
     SUBMITTED = "submitted"
+    HELD = "held"
     KNOWN = "known"
     IGNORED = "ignored"
     REUSED = "reused"
@@ -80,10 +81,9 @@ def _submit(services: Services, upload: Upload) -> Submission:
         publish(services, [settled])
         mark_published(services, settled)
         return Submission.REUSED
-    if ours:
-        add_task(services, run)
-    else:
-        resume(services, run)
+    if run.held or not (add_task(services, run) if ours else resume(services, run)):
+        log.info("run.waits", extra={**fields, "reason": run.hold.reason if run.hold else None})
+        return Submission.HELD
     log.info("run.submitted", extra=fields)
     return Submission.SUBMITTED
 
@@ -91,14 +91,16 @@ def _submit(services: Services, upload: Upload) -> Submission:
 def add_task(services: Services, run: Run) -> Run:
     """Give a claimed run its task and mark it; harmless when another host does the same."""
     submitted_at = services.clock()  # before the call: the task may have started when it returns
-    key = services.batch.add_task(run.claimed_at.date(), order_of(services, run))
+    key = services.batch.add_task(run.task_day, order_of(services, run))
     return mark_submitted(services, run, key, submitted_at, result_key(services.settings, run.upload))
 
 
-def resume(services: Services, run: Run) -> Run:
-    """Go on with a claim that somebody else began: its task may be in any job of its day."""
-    key = services.batch.locate_task(run.claimed_at.date(), run.attempt_id)
-    return mark_submitted(services, run, key, services.clock()) if key else add_task(services, run)
+def resume(services: Services, run: Run) -> Run | None:
+    """Go on with a claim that somebody else began: its task may be in any job of its day. None when it is held back."""
+    key = services.batch.locate_task(run.task_day, run.attempt_id)
+    if key:
+        return mark_submitted(services, run, key, services.clock())
+    return add_task(services, run) if admits(services, run) else None
 
 
 def mark_submitted(services: Services, run: Run, key: TaskKey, at: datetime, depends_on: str | None = None) -> Run:
@@ -121,8 +123,9 @@ def mark_submitted(services: Services, run: Run, key: TaskKey, at: datetime, dep
 
 def _claimed(services: Services, upload: Upload) -> tuple[Run, bool]:
     """The run of an upload, and whether it was us who claimed it just now."""
+    hold = hold_for(services, upload.name) if upload.processable else None
     try:
-        return services.ledger.claim(claim(upload, services.clock())), True
+        return services.ledger.claim(claim(upload, services.clock(), hold)), True
     except RunExists:
         return services.ledger.get(upload.run_id), False
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from pipeline.budget_watch import watch_budgets
 from pipeline.pool_time import sample_pool
+from pipeline.release import release_held
 from pipeline.services import Services
 from shared.errors import BatchJsonError
 
@@ -22,7 +24,7 @@ class Tended:
 def tend(services: Services) -> Tended:
     """Do each step. Two hosts that do this at once are harmless."""
     problems = []
-    for step in (sample_pool,):
+    for step in (watch_budgets, release_held, sample_pool):
         try:
             step(services)
         except BatchJsonError as problem:

@@ -10,6 +10,7 @@ import msgspec
 from shared.clock import to_iso
 from shared.cost import CostEstimate
 from shared.events import BlobRef, Place
+from shared.holds import Hold
 from shared.locations import prefix_of, report_name
 from shared.outcome import AnomalyDigest, Counts
 from shared.runs import Run, RunState
@@ -21,6 +22,8 @@ class RunTimings(msgspec.Struct, frozen=True, kw_only=True):
 
     uploaded_at: str
     claimed_at: str
+    held_at: str | None
+    released_at: str | None
     submitted_at: str | None
     started_at: str | None
     ended_at: str | None
@@ -69,6 +72,7 @@ class RunDocument(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: int | None
     mails: dict[str, str]
     webhooks: dict[str, str]
+    hold: Hold | None
     cost_estimate: CostEstimate | None
     earlier_attempts: list[AttemptDocument] = []
 
@@ -115,6 +119,7 @@ def run_document(run: Run, settings: Settings, earlier: Sequence[Run] = ()) -> R
         exit_code=run.exit_code,
         mails={name: to_iso(at) for name, at in run.mails.items()},
         webhooks={name: to_iso(at) for name, at in run.webhooks.items()},
+        hold=run.hold if run.held else None,
         cost_estimate=run.cost,
         earlier_attempts=[attempt_document(attempt) for attempt in earlier],
     )
@@ -124,6 +129,8 @@ def _timings(run: Run) -> RunTimings:
     return RunTimings(
         uploaded_at=to_iso(run.upload.uploaded_at),
         claimed_at=to_iso(run.claimed_at),
+        held_at=_iso(run.held_at),
+        released_at=_iso(run.released_at),
         submitted_at=_iso(run.submitted_at),
         started_at=_iso(run.started_at),
         ended_at=_iso(run.ended_at),

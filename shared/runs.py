@@ -6,12 +6,13 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import NewType, Self
 
 from shared.cost import CostEstimate
 from shared.errors import IllegalMove
+from shared.holds import Hold
 from shared.outcome import Outcome
 
 RunId = NewType("RunId", str)
@@ -179,6 +180,9 @@ class Run:
     outcome: Outcome | None = None
     failure: Failure | None = None
     cost: CostEstimate | None = None
+    hold: Hold | None = None
+    held_at: datetime | None = None
+    released_at: datetime | None = None
     retention: Retention | None = None
     """What is to become of the input, or, with `retained_at`, what has; None when it stays."""
     result_key: str | None = None
@@ -203,7 +207,46 @@ class Run:
             return self.settled_at
         if self.state is RunState.SUBMITTED:
             return self.resubmitted_at or self.submitted_at or self.claimed_at
-        return self.claimed_at
+        return self.released_at or self.claimed_at
+
+    @property
+    def held(self) -> bool:
+        """True while it waits, claimed, for the gate of the intake to open."""
+        return self.state is RunState.CLAIMED and self.hold is not None and self.released_at is None
+
+    @property
+    def task_day(self) -> date:
+        """The day whose rolling job takes the task.
+
+        That of the claim; but of a run that was held from the start, and so has no task yet, that of its release: the
+        job of the day on which it was claimed may have ended long ago.
+        """
+        held_from_the_start = self.held_at == self.claimed_at
+        return (self.released_at if held_from_the_start and self.released_at else self.claimed_at).date()
+
+    def put_on_hold(self, hold: Hold, at: datetime) -> Self:
+        """Stay `claimed`, held back from Batch.
+
+        Raises
+        ------
+        IllegalMove
+            When the run is not claimed, or was let in before.
+        """
+        if self.state is not RunState.CLAIMED or self.released_at:
+            raise IllegalMove(f"Run {self.attempt_id} is {self.state.value}: it cannot be held back any more.")
+        return replace(self, hold=hold, held_at=at)
+
+    def released(self, at: datetime) -> Self:
+        """Stay `claimed`, let in: its task may be added. Once an attempt.
+
+        Raises
+        ------
+        IllegalMove
+            When the run is not held.
+        """
+        if not self.held:
+            raise IllegalMove(f"Run {self.attempt_id} is {self.state.value}, not held: it cannot be released.")
+        return replace(self, released_at=at)
 
     def submitted(self, task: TaskKey, at: datetime) -> Self:
         """Move to `submitted`: the task is in Batch."""
@@ -222,10 +265,11 @@ class Run:
             raise IllegalMove(f"Run {self.attempt_id} is {self.state.value}: its task cannot be added anew.")
         return replace(self, task=task, resubmitted_at=at)
 
-    def replayed(self, at: datetime) -> Self:
-        """Begin the next attempt: claimed again, with nothing of the attempt before but the upload."""
+    def replayed(self, at: datetime, hold: Hold | None = None) -> Self:
+        """Begin the next attempt: claimed again, perhaps on hold, with nothing of the attempt before but the upload."""
         self._check(RunState.CLAIMED)
-        return type(self)(self.upload, RunState.CLAIMED, claimed_at=at, attempt=self.attempt + 1, version=self.version)
+        run = type(self)(self.upload, RunState.CLAIMED, claimed_at=at, attempt=self.attempt + 1, version=self.version)
+        return run.put_on_hold(hold, at) if hold else run
 
     def decided(self, outcome: Outcome, at: datetime) -> Self:
         """Move to `succeeded` or `rejected`, as the outcome says: the worker's, or one that is reused."""
@@ -246,6 +290,13 @@ class Run:
             raise IllegalMove(f"Run {self.attempt_id} is {self.state.value}: it cannot become {to.value}.")
 
 
-def claim(upload: Upload, at: datetime) -> Run:
-    """Begin a run for an upload; for a file that we do not process, a run that is `ignored` from the start."""
-    return Run(upload, RunState.CLAIMED if upload.processable else RunState.IGNORED, claimed_at=at)
+def claim(upload: Upload, at: datetime, hold: Hold | None = None) -> Run:
+    """Begin a run for an upload; for a file that we do not process, a run that is `ignored` from the start.
+
+    Parameters
+    ----------
+    hold
+        Why the run is held back from Batch from the start; None when it is not.
+    """
+    run = Run(upload, RunState.CLAIMED if upload.processable else RunState.IGNORED, claimed_at=at)
+    return run.put_on_hold(hold, at) if hold and upload.processable else run

@@ -33,6 +33,8 @@ from shared.readers import words as _words
 from shared.settings_checks import HOST_STORAGE, contradictions, endpoints, keys_in_azure, unresolved_references
 from shared.task import Limits
 from shared.webhooks import WebhookEndpoint, read_endpoints
+from shared.windows import Window
+from shared.windows import read_windows as _windows
 
 CONNECTIONS = ("STORAGE", "SERVICEBUS", "BATCH", "EMAIL")
 FUNCTION_APP_NEEDS = frozenset({"STORAGE", "SERVICEBUS", "BATCH", "BATCH_POOL_ID", "WORKER_IMAGE"})
@@ -77,6 +79,12 @@ SPECS = (
         "none",
         _one_of("none", "reboot", "remove"),
         "What the pool doctor does to nodes that are ill: none (it only says so), reboot or remove.",
+    ),
+    Spec(
+        "INTAKE_WINDOWS",
+        "",
+        _windows,
+        "Hours (UTC) in which a prefix is taken in: archive/=22:00-06:00; bulk/=00:00-04:00. Empty: always.",
     ),
     Spec("TEND_SCHEDULE", "0 * * * * *", _text, "How often the pool is sampled (NCRONTAB)."),
     Spec("BATCH_POOL_ID", None, _pool_id, "Batch pool that tasks run in."),
@@ -164,6 +172,7 @@ class Settings:
     sweep_schedule: str
     pool_doctor_schedule: str
     pool_doctor_repairs: str
+    intake_windows: tuple[Window, ...]
     tend_schedule: str
     batch_pool_id: str
     worker_image: str

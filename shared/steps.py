@@ -8,7 +8,19 @@ from datetime import datetime
 
 from shared.runs import Run
 
-STEPS = ("uploaded", "claimed", "submitted", "running", "ended", "settled", "published", "mailed", "webhook")
+STEPS = (
+    "uploaded",
+    "claimed",
+    "held",
+    "released",
+    "submitted",
+    "running",
+    "ended",
+    "settled",
+    "published",
+    "mailed",
+    "webhook",
+)
 
 _SIDE_BY_SIDE = ("mailed", "webhook")
 
@@ -25,8 +37,8 @@ class Step:
 def steps_of(run: Run) -> Iterator[Step]:
     """Yield the steps that happened, in order. Clocks of several machines may disagree: no span is negative."""
     moments = (
-        run.upload.uploaded_at, run.claimed_at, run.submitted_at, run.started_at, run.ended_at, run.settled_at,
-        run.notified_at, run.mailed_at, run.webhook_at,
+        run.upload.uploaded_at, run.claimed_at, run.held_at, run.released_at, run.submitted_at, run.started_at,
+        run.ended_at, run.settled_at, run.notified_at, run.mailed_at, run.webhook_at,
     )  # fmt: skip
     before: datetime | None = None
     for name, at in zip(STEPS, moments, strict=True):

@@ -73,6 +73,15 @@ class MemoryLedger:
     def with_result(self, result_key: str, limit: int) -> list[Run]:
         return [run for run in self.runs.values() if run.result_key == result_key and reusable(run)][:limit]
 
+    def held(self, limit: int, before: str | None = None) -> RunPage:
+        if before is not None and not before.startswith("held|"):
+            raise InvalidDocument
+        waiting = [run for run in self.runs.values() if run.held and run.held_at]
+        keyed = sorted((f"held|{run.held_at:%Y%m%d%H%M%S%f}-{run.attempt_id}", run.run_id) for run in waiting)
+        page = [(token, run_id) for token, run_id in keyed if before is None or token > before][:limit]
+        following = page[-1][0] if len(page) == limit else None
+        return RunPage(tuple(self.runs[run_id] for _, run_id in page), following)
+
     def counts(self, since: datetime) -> Counts:
         counts: dict[tuple[datetime, RunState], int] = {}
         first = since.replace(minute=0, second=0, microsecond=0)

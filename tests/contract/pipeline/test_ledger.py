@@ -15,9 +15,10 @@ from pipeline.ledger import Ledger, RunFilter, change_run, spent_by
 from pipeline.ledger_table import TableLedger
 from shared.cost import estimate
 from shared.errors import InvalidDocument, LedgerConflict, RunExists, RunNotFound
-from shared.runs import Failure, Retention, Run, RunId, RunState, TaskKey
+from shared.holds import Hold
+from shared.runs import Failure, Retention, Run, RunId, RunState, TaskKey, claim
 from tests.doubles.ledger import MemoryLedger
-from tests.unit.builders import HOSTILE_NAME, NOON, a_claimed_run, a_price, an_outcome
+from tests.unit.builders import HOSTILE_NAME, NOON, a_claimed_run, a_price, an_outcome, an_upload
 
 NAMES = [HOSTILE_NAME, "a.json", "字" * 340 + ".json", "x/../y?#%2F.json", "'; drop table--.json"]
 
@@ -46,6 +47,7 @@ def test_full_run_reads_back_as_it_was(ledger: Ledger) -> None:
     decided = stored.submitted(TaskKey("job", run.run_id), NOON).decided(an_outcome(run, rejected=True), NOON)
     times: dict[str, Any] = {name: NOON + timedelta(microseconds=1) for name in _times()}
     cost = estimate(a_price(), milliseconds=1234, slots=1, slots_per_node=2)
+    decided = replace(decided, hold=Hold(reason="budget", detail=HOSTILE_NAME, until=NOON))
     full = replace(decided, node_id="node-1", exit_code=0, cost=cost, **times)
     ledger.save(full, stored)
     assert ledger.get(run.run_id) == full
@@ -426,3 +428,23 @@ def test_what_was_spent_on_old_days_is_forgotten(ledger: Ledger) -> None:
     ledger.purge(NOON - timedelta(days=30), 100)
     kept = list(ledger.spent(NOON - timedelta(days=100), NOON + timedelta(days=1)))
     assert [each.settled_at for each in kept] == [NOON]
+
+
+def test_runs_on_hold_are_listed_the_longest_held_first(ledger: Ledger) -> None:
+    """Page by page; no longer once they are released. They are claimed, and no claims left lying."""
+    hold = Hold(reason="window", detail="Not now.", until=NOON)
+    runs = [ledger.claim(claim(an_upload(f"{n}.json", at=NOON), NOON + timedelta(seconds=n), hold)) for n in (2, 0, 1)]
+    first = ledger.held(2)
+    assert [run.upload.name for run in first.runs] == ["0.json", "1.json"]
+    assert first.next
+    second = ledger.held(2, first.next)
+    assert ([run.upload.name for run in second.runs], second.next) == (["2.json"], None)
+    claimed = RunFilter(state=RunState.CLAIMED)
+    assert len(ledger.newest(10, None, claimed).runs) == 3
+    stale = RunFilter(state=RunState.CLAIMED, in_state_before=NOON + timedelta(days=1))
+    assert ledger.newest(10, None, stale).runs == ()
+    released = ledger.save(runs[0].released(NOON + timedelta(hours=1)), runs[0])
+    assert [run.upload.name for run in ledger.held(10).runs] == ["0.json", "1.json"]
+    assert ledger.newest(10, None, stale).runs == (released,)
+    with pytest.raises(InvalidDocument):
+        ledger.held(10, "nonsense")

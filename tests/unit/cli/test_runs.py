@@ -9,7 +9,8 @@ import pytest
 from rich.cells import cell_len
 
 from cli.find import newest_runs
-from shared.runs import Failure, RunState
+from shared.holds import Hold
+from shared.runs import Failure, RunState, claim
 from shared.steps import steps_of
 from tests.unit.cli.conftest import NOW, Cloud
 
@@ -205,3 +206,14 @@ def test_cost_of_a_run_is_shown_as_an_estimate(cloud: Cloud) -> None:
     assert f"{said} at 0.115 USD an hour on 2026-03-14" in shown
     assert "0.000032 USD" in cloud.invoke("runs", width=120).out
     assert cloud.invoke("show", run.run_id, "--json").document["cost_estimate"]["amount"] == "0.000031944"
+
+
+def test_run_on_hold_says_why(cloud: Cloud) -> None:
+    """And the steps tell since when."""
+    hold = Hold(reason="budget", detail="The budget of day 2025-06-01 is used up.", until=NOW)
+    run = cloud.ledger.claim(claim(cloud.upload("a.json"), NOW, hold))
+    shown = " ".join(cloud.invoke("show", run.run_id).out.split())
+    assert "on hold The budget of day 2025-06-01 is used up." in shown
+    assert "held 2025-06-01 12:00:00" in shown
+    document = cloud.invoke("show", run.run_id, "--json").document
+    assert (document["hold"]["reason"], document["timings"]["released_at"]) == ("budget", None)

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import date
 from typing import Any, Self
 
 import pytest
@@ -19,9 +20,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from pipeline.batch import TaskOrder
+from pipeline.budgets import Limit, Scope, drop_limit, set_limit
 from pipeline.completion import Completion
 from pipeline.poison import PoisonUpload
 from pipeline.reconcile import sweep
+from pipeline.release import release_held
 from pipeline.replay import plan, replay
 from pipeline.services import Gateways, Services
 from pipeline.submission import receive
@@ -30,6 +34,7 @@ from shared.events import CloudEvent
 from shared.locations import outcome_name
 from shared.outcome import encode_outcome
 from shared.runs import LEGAL_MOVES, Failure, Run, RunState, TaskKey, Upload, parse_attempt_id
+from tests.doubles.batch import MemoryBatch
 from tests.doubles.bus import MemoryBus
 from tests.doubles.faults import Crash, Fault, Faulty, Fuse
 from tests.doubles.ledger import MemoryLedger
@@ -39,12 +44,12 @@ NAMES = ("a.json", "b.jsonl", "c/d.json.gz", "notes.txt")
 CONTAINER = "batch-input"
 METHODS = st.sampled_from(
     [
-        "add_task", "add_tasks", "attempts", "claim", "completed_since", "end_task", "find_task", "get", "jobs",
-        "locate_task", "move_watermark", "newest", "node", "properties", "publish", "purge", "read", "remove", "save",
-        "seal", "set_bookmark", "state", "unpublished", "uploads_page",
+        "add_task", "add_tasks", "attempts", "claim", "completed_since", "end_task", "find_task", "get", "held",
+        "jobs", "locate_task", "move_watermark", "newest", "node", "nodes", "properties", "publish", "purge",
+        "read", "remove", "save", "seal", "set_bookmark", "state", "unpublished", "uploads_page",
     ]
 )  # fmt: skip
-MEDDLERS = st.sampled_from(["poll", "sweep", "event", "replay", "work"])
+MEDDLERS = st.sampled_from(["poll", "sweep", "event", "release", "replay", "work"])
 MISHAPS = st.none() | st.tuples(st.sampled_from(Fault), METHODS, st.integers(0, 4), MEDDLERS)
 ROUNDS = 12
 MOST_ATTEMPTS = 4
@@ -88,6 +93,18 @@ class WatchedLedger(MemoryLedger):
         return stored
 
 
+class WatchedBatch(MemoryBatch):
+    """A Batch that takes no task of a run that is on hold."""
+
+    ledger: MemoryLedger
+
+    def add_task(self, day: date, order: TaskOrder) -> TaskKey:
+        named = parse_attempt_id(order.task_id)
+        assert named
+        assert not self.ledger.runs[named[0]].held, "a task was added for a run on hold"
+        return super().add_task(day, order)
+
+
 class WatchedBus(MemoryBus):
     """A bus that remembers what each event said, whenever it was sent."""
 
@@ -107,7 +124,9 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.bus, self.ledger, self.fuse = WatchedBus(), WatchedLedger(), Fuse()
-        self.world = World(ledger=self.ledger, bus=self.bus)
+        batch = WatchedBatch()
+        batch.ledger = self.ledger
+        self.world = World(ledger=self.ledger, bus=self.bus, batch=batch)
         self.completion = Completion(self.services)
         self.dropped: list[Upload] = []
         self.lost_tasks: Counter[str] = Counter()
@@ -179,6 +198,8 @@ class Machine(RuleBasedStateMachine):
                 Completion(self.services).poll()
             case "sweep":
                 sweep(self.services)
+            case "release":
+                release_held(self.services)
             case "replay":
                 self.replay_what_can_be()
             case "work":
@@ -244,6 +265,20 @@ class Machine(RuleBasedStateMachine):
         if jobs := list(self.world.batch.all_jobs):
             self.world.batch.seal(data.draw(st.sampled_from(jobs)))
 
+    @rule(closed=st.booleans())
+    def gate(self, closed: bool) -> None:
+        """The budget is used up, or raised."""
+        services = self.world.services
+        if closed:
+            set_limit(services, Limit(scope=Scope.DAY, amount="0"), "test")
+        else:
+            drop_limit(services, Scope.DAY, None, "test")
+
+    @rule(mishap=MISHAPS)
+    def release(self, mishap: Mishap) -> None:
+        """The timer that lets held runs in."""
+        self.attempt(lambda: release_held(self.services), mishap)
+
     def unfinished(self) -> list[TaskKey]:
         """The tasks that have not completed."""
         jobs = self.world.batch.all_jobs.items()
@@ -308,7 +343,9 @@ class Machine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Let everything come to rest, with all services up; then nothing is lost and nothing was done twice."""
         self.fuse.clear()
+        self.gate(closed=False)
         for _ in range(ROUNDS):
+            release_held(self.services)
             self.work_on_everything()
             self.completion.poll()
             self.world.clock.forward(minutes=15)
@@ -331,7 +368,7 @@ class Machine(RuleBasedStateMachine):
 @pytest.fixture(autouse=True)
 def _no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls come in the same order each time."""
-    for module in ("completion", "missing", "reconcile", "replay"):
+    for module in ("completion", "missing", "placing", "reconcile", "release", "replay"):
         monkeypatch.setattr(f"pipeline.{module}.ThreadPoolExecutor", Serial)
 
 
