@@ -168,6 +168,8 @@ def test_command_works_with_the_settings_file_that_was_written(loop: Loop, dropp
     assert upload.run_id in {run["run_id"] for run in json.loads(done.stdout)["runs"]}
 
 
+# azure-data-tables reads an error in XML in a way that Python 3.12 deprecates.
+@pytest.mark.filterwarnings("ignore:Testing an element's truth value:DeprecationWarning")
 @pytest.mark.parametrize("service", ["blob", "queue", "table", "batch", "servicebus", "mail"])
 @pytest.mark.parametrize("token", ["none", "wrong audience"])
 def test_service_refuses_who_has_no_token_for_it(loop: Loop, service: str, token: str) -> None:
