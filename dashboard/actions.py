@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 from http import HTTPStatus
 
-from dashboard.documents import (
+from dashboard.documents_actions import (
+    DoctorAnswer,
+    DoctorLine,
+    DoctorOrder,
     EndAnswer,
     EndOrder,
     Refusal,
@@ -18,6 +21,7 @@ from dashboard.errors import Refused
 from dashboard.guard import Person
 from dashboard.listing import all_fitting
 from dashboard.rows import row_of
+from pipeline.preflight import preflight
 from pipeline.reconcile import sweep as sweep_all
 from pipeline.replay import Replayed, plan
 from pipeline.replay import replay as replay_runs
@@ -80,6 +84,17 @@ def sweep(services: Services, person: Person, order: SweepOrder) -> SweepAnswer:
         summary=report.summary,
         counts={name: int(value) for name, value in report.fields.items()},
         problems=[str(each) for each in report.problems],
+    )
+
+
+def doctor(services: Services, person: Person, _: DoctorOrder) -> DoctorAnswer:
+    """Look at the whole deployment: each part is tried as the pipeline uses it."""
+    _record("doctor", person)
+    return DoctorAnswer(
+        lines=[
+            DoctorLine(area=line.area, health=line.health.value, said=line.said, fix=line.fix)
+            for line in preflight(services)
+        ]
     )
 
 

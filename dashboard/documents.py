@@ -89,11 +89,19 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     since: str | None
     spot: bool
     slots_used: int
-    trouble: str | None
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wrong with the pool, or with a node of it, and what can be done."""
+
+    node_id: str | None
+    code: str
+    cause: str
+    fix: str
 
 
 class PoolView(msgspec.Struct, frozen=True, kw_only=True):
-    """The pool. `slots` are those of its ready nodes; `troubles` say what is wrong and what can be done."""
+    """The pool. `slots` are those of its ready nodes."""
 
     pool_id: str
     vm_size: str
@@ -105,7 +113,7 @@ class PoolView(msgspec.Struct, frozen=True, kw_only=True):
     nodes: list[NodeView]
     scales: bool
     next_evaluation: str | None
-    troubles: list[str]
+    troubles: list[Trouble]
 
 
 class CostToday(msgspec.Struct, frozen=True, kw_only=True):
@@ -259,58 +267,3 @@ class ExplainView(msgspec.Struct, frozen=True, kw_only=True):
     cause: str
     fix: str
     waits: bool
-
-
-class ReplayOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Runs to be replayed: those named, or else those that fit the filter, newest first. A dry run changes nothing."""
-
-    runs: Annotated[list[RunKey], msgspec.Meta(max_length=500)] = []
-    where: Filter | None = None
-    limit: Annotated[int, msgspec.Meta(ge=1, le=500)] = 500
-    dry_run: bool = True
-
-
-class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """A run that cannot be replayed, and why."""
-
-    run_id: str
-    name: str
-    reason: str
-
-
-class ReplayAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What was replayed; in a dry run, what would be. `problem` is why the rest was not begun."""
-
-    dry_run: bool
-    runs: list[RunRow]
-    refused: list[Refusal]
-    elsewhere: int
-    lost: int
-    problem: str | None
-
-
-class EndOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A run whose task is to be ended."""
-
-    run_id: RunKey
-
-
-class EndAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the task was ended; false when it had completed before."""
-
-    ended: bool
-
-
-class SweepOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A sweep by hand. A dry run changes nothing."""
-
-    dry_run: bool = True
-
-
-class SweepAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a sweep found and did; in a dry run, what it would do."""
-
-    dry_run: bool
-    summary: str
-    counts: dict[str, int]
-    problems: list[str]

@@ -1,5 +1,7 @@
-"""The API, one row an endpoint: path, what it takes and gives, who may, and what does it. Routes and OpenAPI are made
-of this table alone."""
+"""The API, one row an endpoint: path, what it takes and gives, who may, and what does it.
+
+Routes and OpenAPI are made of this table alone.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,6 @@ from starlette.responses import Response
 from dashboard import actions, listing, one_run, why
 from dashboard.cost import Spending
 from dashboard.documents import (
-    EndAnswer,
-    EndOrder,
     ExplainQuery,
     ExplainView,
     ExportQuery,
@@ -23,12 +23,18 @@ from dashboard.documents import (
     LogsView,
     Nothing,
     Now,
-    ReplayAnswer,
-    ReplayOrder,
     RunQuery,
     RunsPage,
     RunView,
     Session,
+)
+from dashboard.documents_actions import (
+    DoctorAnswer,
+    DoctorOrder,
+    EndAnswer,
+    EndOrder,
+    ReplayAnswer,
+    ReplayOrder,
     SweepAnswer,
     SweepOrder,
 )
@@ -152,5 +158,9 @@ ENDPOINTS = (
     Endpoint(
         "/actions/sweep", "Find what fell through, and put it back.", SweepOrder, SweepAnswer,
         lambda context, order: actions.sweep(context.services, context.person, order), "POST", Role.OPERATOR,
+    ),
+    Endpoint(
+        "/actions/doctor", "Try every part of the deployment; each line with its fix.", DoctorOrder, DoctorAnswer,
+        lambda context, order: actions.doctor(context.services, context.person, order), "POST", Role.OPERATOR,
     ),
 )  # fmt: skip

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from dashboard.documents import NodeView, PoolView
+from dashboard.documents import NodeView, PoolView, Trouble
 from pipeline.pool import READY, Node, PoolState
-from pipeline.pool_advice import FORMULA, START_TASK, node_advice, resize_advice
+from pipeline.pool_doctor import examine
 from pipeline.services import Services
 from shared.clock import to_iso
-from shared.errors import RequestRefused
 
 
 def read_pool(services: Services) -> PoolView:
-    """Read the pool and its nodes.
-
-    Raises
-    ------
-    RequestRefused
-        When there is no such pool.
-    """
-    state = services.pool.state()
-    if state is None:
-        raise RequestRefused(f"There is no pool {services.settings.batch_pool_id} in the Batch account.")
-    nodes = services.pool.nodes()
+    """Read the pool and its nodes; a pool that is not there is told as a trouble."""
+    pool_id = services.settings.batch_pool_id
+    found = services.pool.state()
+    nodes = services.pool.nodes() if found else []
+    state = found or PoolState(pool_id, allocation="missing")
     return PoolView(
         pool_id=state.pool_id,
         vm_size=state.vm_size,
@@ -33,15 +26,11 @@ def read_pool(services: Services) -> PoolView:
         nodes=[_node(node) for node in nodes],
         scales=state.formula is not None,
         next_evaluation=to_iso(state.next_evaluation) if state.next_evaluation else None,
-        troubles=_troubles(state),
+        troubles=[
+            Trouble(node_id=each.node_id, code=each.code, cause=each.cause, fix=each.fix)
+            for each in examine(pool_id, found, nodes, services.clock())
+        ],
     )
-
-
-def _troubles(state: PoolState) -> list[str]:
-    found = [f"{error.code}: {resize_advice(error.code)}" for error in state.resize_errors]
-    if state.formula_error:
-        found.append(f"{state.formula_error.code}: {FORMULA}")
-    return found
 
 
 def _node(node: Node) -> NodeView:
@@ -51,11 +40,4 @@ def _node(node: Node) -> NodeView:
         since=to_iso(node.since) if node.since else None,
         spot=node.spot,
         slots_used=node.slots,
-        trouble=_trouble(node),
     )
-
-
-def _trouble(node: Node) -> str | None:
-    if node.errors:
-        return f"{node.errors[0].code}: {node_advice(node.errors[0].code)}"
-    return f"{node.start_failure.code}: {START_TASK}" if node.start_failure else None

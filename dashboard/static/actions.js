@@ -3,7 +3,7 @@
 import { html, useState } from "./vendor/standalone.module.js";
 import { apiUrl, post } from "./api.js";
 import { Replay } from "./replay.js";
-import { shown } from "./format.js";
+import { plural, shown } from "./format.js";
 import { Dialog, Empty, Loading, Section, Trouble } from "./parts.js";
 
 const WORDS = {
@@ -30,6 +30,10 @@ export function ActionsView({ session }) {
     <${Section} title="Sweep" id="sweep">
       <p>Finds what fell through (uploads without a run, claims left lying, tasks that Batch lost, events not published) and puts it back. It happens by itself every few minutes; this does it now.</p>
       <div class="buttons"><button type="button" onClick=${() => setOpen("sweep")}>Sweep …</button></div>
+    <//>
+    <${Section} title="Doctor" id="doctor">
+      <p>Tries every part of the deployment as the pipeline uses it, and says what is wrong with its fix. The same as <code>batchjson doctor</code>. It writes a probe of a few bytes, and nothing else.</p>
+      <${Doctor} />
     <//>
     ${(open === "failed" || open === "lost") && html`<${Replay} order=${{ where: { state: open } }} close=${close} done=${() => {}} />`}
     ${open === "sweep" && html`<${Sweep} close=${close} />`}
@@ -59,6 +63,38 @@ function Sweep({ close }) {
     ${!busy && !plan && !answer && !error && html`<p>Look first what there is to do, or do it at once. Doing it twice does no harm.</p>`}
     ${!busy && (answer || plan) && html`<${Swept} report=${answer || plan} />`}
   <//>`;
+}
+
+const HEALTH = { ok: ["✓", "ok"], warn: ["!", "unknown"], fail: ["✗", "missing"], unseen: ["?", "later"] };
+
+function Doctor() {
+  const [state, setState] = useState({ busy: false, lines: null, error: null });
+  const look = async () => {
+    setState({ ...state, busy: true, error: null });
+    try {
+      setState({ busy: false, error: null, lines: (await post(apiUrl("/actions/doctor"), {})).lines });
+    } catch (error) {
+      setState({ busy: false, error, lines: null });
+    }
+  };
+  const { busy, lines, error } = state;
+  const number = (health) => (lines || []).filter((line) => line.health === health).length;
+  return html`
+    <div class="buttons"><button type="button" disabled=${busy} onClick=${look}>Look at everything</button></div>
+    ${error && html`<${Trouble} error=${error} />`}
+    ${busy && html`<${Loading} what="Looking" />`}
+    ${lines && !busy && html`
+      <p role="status"><strong>${number("fail") ? plural(number("fail"), "failure") : "No failure"}, ${plural(number("warn"), "warning")}</strong>, ${number("unseen")} not to be seen from here.</p>
+      <table class="steps">
+        <caption class="hidden">What the doctor saw</caption>
+        <thead><tr><th scope="col">Health</th><th scope="col">Area</th><th scope="col">What was seen</th></tr></thead>
+        <tbody>${lines.map((line) => html`<tr>
+          <td class="fixed"><span class=${`found ${HEALTH[line.health][1]}`}><span class="mark" aria-hidden="true">${HEALTH[line.health][0]}</span>${line.health}</span></td>
+          <th scope="row">${line.area}</th>
+          <td class="seen">${shown(line.said)}${line.fix && html`<div class="muted">${shown(line.fix)}</div>`}</td>
+        </tr>`)}</tbody>
+      </table>`}
+  `;
 }
 
 function Swept({ report }) {

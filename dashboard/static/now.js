@@ -94,7 +94,8 @@ function Pool({ pool }) {
       <${Stat} label="Slots in use" value=${html`${count(pool.slots_used)} <small>of ${count(pool.slots)}</small>`} note="on ready nodes" />
       <${Stat} label="Next autoscale" value=${scaling} note=${pool.scales ? "by the pool's formula" : "the pool has a fixed size"} />
     </dl>
-    ${pool.troubles.map((trouble) => html`<div class="note bad"><p>${shown(trouble)}</p></div>`)}
+    ${pool.troubles.slice(0, 10).map((each) => html`<div class="note bad"><p><strong>${shown(each.node_id || each.code)}</strong> ${shown(each.cause)}</p><p><strong>What to do.</strong> ${shown(each.fix)}</p></div>`)}
+    ${pool.troubles.length > 10 && html`<p class="muted">and ${plural(pool.troubles.length - 10, "more trouble")}</p>`}
     ${pool.nodes.length === 0
       ? html`<${Empty} title="No nodes">Autoscale adds some when tasks wait.<//>`
       : html`<ul class="nodes" aria-label="Nodes by state">
@@ -102,8 +103,7 @@ function Pool({ pool }) {
             <ul class="heat" aria-label=${`Nodes that are ${state}`}>
               ${nodes.slice(0, 200).map((node) => html`<li class="node ${state}" title=${`${shown(node.node_id)}: ${state}, ${plural(node.slots_used, "slot")} in use${node.spot ? ", Spot" : ""}`}><span class="hidden">${shown(node.node_id)}, ${plural(node.slots_used, "slot")} in use</span></li>`)}
             </ul></li>`)}
-        </ul>
-        ${pool.nodes.filter((node) => node.trouble).slice(0, 10).map((node) => html`<div class="note bad"><p><strong>${shown(node.node_id)}</strong> ${shown(node.trouble)}</p></div>`)}`}
+        </ul>`}
   `;
 }
 

@@ -258,6 +258,15 @@ def test_sweep_can_be_looked_at_first(world: World, pages: Pages) -> None:
     expect(page.get_by_role("dialog")).to_contain_text("Looked, changed nothing.")
 
 
+def test_doctor_looks_at_everything(world: World, pages: Pages) -> None:
+    """Its lines stand in the page, as whole as the rest of it."""
+    page = pages.open("/actions")
+    page.get_by_role("button", name="Look at everything").click()
+    expect(page.get_by_role("table", name="What the doctor saw")).to_contain_text("settings")
+    pages.settle()
+    assert pages.look("doctor", "dark", 360) == []
+
+
 def test_theme_is_chosen_and_kept(world: World, pages: Pages) -> None:
     """Whatever the system says, from then on."""
     page = pages.open("/")

@@ -86,6 +86,7 @@ def test_now_tells_how_the_pool_stands(world: World, client: Client) -> None:
     pool = client.get("api/now").json()["pool"]
     assert (pool["size"], pool["slots"], pool["slots_used"]) == (3, 8, 3)
     assert [node["state"] for node in pool["nodes"]] == ["running", "idle", "unusable"]
+    assert [(each["node_id"], bool(each["fix"])) for each in pool["troubles"]] == [("n3", True)]
 
 
 def test_section_that_cannot_be_read_hides_no_other(world: World, client: Client) -> None:
@@ -306,6 +307,14 @@ def test_sweep_tells_what_it_found(world: World, client: Client) -> None:
     answer = client.post("api/actions/sweep", json={"dry_run": True}, headers=ACTS).json()
     assert answer["dry_run"] is True
     assert answer["counts"]["missing"] == 1
+
+
+def test_doctor_tells_each_thing_it_looked_at(client: Client) -> None:
+    """With its health, and a fix where there is something to mend."""
+    lines = client.post("api/actions/doctor", content="{}", headers=ACTS).json()["lines"]
+    assert {line["health"] for line in lines} <= {"ok", "warn", "fail", "unseen"}
+    assert "settings" in {line["area"] for line in lines}
+    assert all(line["fix"] for line in lines if line["health"] == "fail")
 
 
 def test_body_without_end_is_not_read(client: Client) -> None:
