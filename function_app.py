@@ -15,6 +15,7 @@ from azurefunctions.extensions.bindings.blob import BlobClient
 
 from pipeline.completion import Completion
 from pipeline.digests import send_digests
+from pipeline.heartbeats import heartbeat
 from pipeline.notify import notify_by_mail
 from pipeline.pool_doctor import Repair, inspect_pool
 from pipeline.reconcile import sweep
@@ -72,52 +73,57 @@ def submit_upload(blob: BlobClient) -> None:
 @app.timer_trigger(arg_name="timer", schedule="%POLL_SCHEDULE%", use_monitor=False)
 def poll_completions(timer: func.TimerRequest) -> None:
     """Settle what Batch is done with, and publish it."""
-    poll = completion().poll()
-    if poll.seen:
-        log.info("completions.polled", extra={"seen": poll.seen, "settled": poll.settled, "late": timer.past_due})
-    if poll.problems:
-        raise poll.problems[0]
+    with heartbeat(services(), "poll_completions"):
+        poll = completion().poll()
+        if poll.seen:
+            log.info("completions.polled", extra={"seen": poll.seen, "settled": poll.settled, "late": timer.past_due})
+        if poll.problems:
+            raise poll.problems[0]
 
 
 @app.function_name("sweep")
 @app.timer_trigger(arg_name="timer", schedule="%SWEEP_SCHEDULE%")
 def sweep_all(timer: func.TimerRequest) -> None:
     """Find what fell through, and put it back."""
-    report = sweep(services())
-    if report.problems:
-        log.warning("sweep.incomplete", extra={"problems": len(report.problems), "late": timer.past_due})
-        raise report.problems[0]
+    with heartbeat(services(), "sweep"):
+        report = sweep(services())
+        if report.problems:
+            log.warning("sweep.incomplete", extra={"problems": len(report.problems), "late": timer.past_due})
+            raise report.problems[0]
 
 
 @app.function_name("inspect_pool")
 @app.timer_trigger(arg_name="timer", schedule="%POOL_DOCTOR_SCHEDULE%")
 def look_after_pool(timer: func.TimerRequest) -> None:
     """Say what is wrong with the pool and its nodes, and repair what the settings allow."""
-    found = inspect_pool(services(), Repair(settings.pool_doctor_repairs))
-    log.info("pool.inspected", extra={"complaints": len(found.complaints), "late": timer.past_due})
-    if found.problems:
-        raise found.problems[0]
+    with heartbeat(services(), "inspect_pool"):
+        found = inspect_pool(services(), Repair(settings.pool_doctor_repairs))
+        log.info("pool.inspected", extra={"complaints": len(found.complaints), "late": timer.past_due})
+        if found.problems:
+            raise found.problems[0]
 
 
 @app.function_name("tend")
 @app.timer_trigger(arg_name="timer", schedule="%TEND_SCHEDULE%")
 def tend_all(timer: func.TimerRequest) -> None:
-    """Sample the pool."""
-    tended = tend(services())
-    if tended.problems:
-        log.warning("tending.incomplete", extra={"problems": len(tended.problems), "late": timer.past_due})
-        raise tended.problems[0]
+    """Watch budgets, let held runs in, sample the pool."""
+    with heartbeat(services(), "tend"):
+        tended = tend(services())
+        if tended.problems:
+            log.warning("tending.incomplete", extra={"problems": len(tended.problems), "late": timer.past_due})
+            raise tended.problems[0]
 
 
 @app.function_name("send_digests")
 @app.timer_trigger(arg_name="timer", schedule="%EMAIL_DIGEST_SCHEDULE%")
 def send_collected(timer: func.TimerRequest) -> None:
     """Send what was collected for those whose digest is due."""
-    report = send_digests(services())
-    if report.sent:
-        log.info("digests.sent", extra={"sent": report.sent, "runs": report.runs, "late": timer.past_due})
-    if report.problems:
-        raise report.problems[0]
+    with heartbeat(services(), "send_digests"):
+        report = send_digests(services())
+        if report.sent:
+            log.info("digests.sent", extra={"sent": report.sent, "runs": report.runs, "late": timer.past_due})
+        if report.problems:
+            raise report.problems[0]
 
 
 @app.function_name("notify_email")

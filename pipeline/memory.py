@@ -18,11 +18,14 @@ class Memory:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
         self._values: dict[str, tuple[datetime, Any]] = {}
 
     def recall(self, name: str, age: timedelta, make: Callable[[], T]) -> T:
-        """The value of a name, made anew when it is as old as that. Only one thread makes it."""
+        """The value of a name, made anew when it is as old as that. One thread makes it; those who want it wait."""
         with self._lock:
+            lock = self._locks.setdefault(name, threading.Lock())
+        with lock:
             kept = self._values.get(name)
             if kept is None or self._clock() - kept[0] >= age:
                 kept = (self._clock(), make())
@@ -32,5 +35,4 @@ class Memory:
 
     def forget(self, name: str) -> None:
         """Make it anew the next time."""
-        with self._lock:
-            self._values.pop(name, None)
+        self._values.pop(name, None)

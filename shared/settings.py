@@ -86,7 +86,12 @@ SPECS = (
         _windows,
         "Hours (UTC) in which a prefix is taken in: archive/=22:00-06:00; bulk/=00:00-04:00. Empty: always.",
     ),
-    Spec("TEND_SCHEDULE", "0 * * * * *", _text, "How often the pool is sampled (NCRONTAB)."),
+    Spec(
+        "TEND_SCHEDULE",
+        "0 * * * * *",
+        _text,
+        "How often budgets are watched, held runs let in, the pool sampled (NCRONTAB).",
+    ),
     Spec("BATCH_POOL_ID", None, _pool_id, "Batch pool that tasks run in."),
     Spec("WORKER_IMAGE", None, _text, "Container image of the worker, best by digest."),
     Spec("WORKER_IDENTITY_CLIENT_ID", "", _text, "Client id of the pool's identity; tasks use it. Azure only."),
