@@ -26,14 +26,15 @@ class Mention(msgspec.Struct, frozen=True, kw_only=True):
 
     Parameters
     ----------
-    settled_at
-        As the event says it: RFC 3339 in UTC.
+    settled_at, uploaded_at
+        As the event says them: RFC 3339 in UTC.
     """
 
     event_id: str
     state: str
     name: str
     settled_at: str
+    uploaded_at: str
     code: str | None = None
     message: str | None = None
     transactions: int | None = None
@@ -64,6 +65,7 @@ def mention_of(event: CloudEvent) -> Mention:
         state=data.state,
         name=name if len(name) <= LONGEST_NAME else f"…{name[-LONGEST_NAME + 1 :]}",
         settled_at=event.time,
+        uploaded_at=data.timings.uploaded_at,
         code=data.code,
         message=data.message[:LONGEST_REASON] if data.message else None,
         transactions=data.counts.total_transactions if data.counts and data.state == "succeeded" else None,

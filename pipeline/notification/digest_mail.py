@@ -88,7 +88,8 @@ def _cut(text: str) -> str:
 
 
 def _command(mentions: Sequence[Mention]) -> str:
-    return f"batchjson runs --since {printable(min(each.settled_at for each in mentions)[:16])}"
+    """The command goes by the time of upload."""
+    return f"batchjson runs --since {printable(min(each.uploaded_at for each in mentions)[:16])}"
 
 
 def _text(mentions: Sequence[Mention], sections: Sequence[_Section]) -> str:

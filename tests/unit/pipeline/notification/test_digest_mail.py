@@ -29,6 +29,7 @@ def mention(number: int, state: str = "succeeded", **changes: object) -> Mention
         "state": state,
         "name": f"orders/{number}.json",
         "settled_at": to_iso(NOON + timedelta(seconds=number)),
+        "uploaded_at": to_iso(NOON + timedelta(seconds=number - 60)),
     }
     return Mention(**usual | changes)  # type: ignore[arg-type]
 
@@ -69,10 +70,10 @@ def test_rejected_run_has_no_figures() -> None:
 
 
 def test_span_and_command_tell_which_files_these_are() -> None:
-    """From the first that settled to the last."""
+    """From the first that settled to the last; the command goes by the upload, which was before."""
     mail = compose(mention(0), mention(3600))
     assert "2 files, from 2026-03-14 12:00 to 2026-03-14 13:00 UTC" in mail.text
-    assert "batchjson runs --since 2026-03-14T12:00" in mail.text
+    assert "batchjson runs --since 2026-03-14T11:59" in mail.text
 
 
 def test_of_many_runs_the_worst_are_named_and_the_rest_is_counted() -> None:
