@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from datetime import timedelta
 from enum import StrEnum
 
+from pipeline.batch import FoundTask
 from pipeline.estimates import with_estimate
 from pipeline.ledger import change_run
 from pipeline.services import Services
@@ -19,6 +21,9 @@ log = logging.getLogger(__name__)
 NOT_SUBMITTED = "NotSubmitted"
 TASK_GONE = "TaskGone"
 WAITED_TOO_LONG = "WaitedTooLong"
+NODE_SILENT = "NodeSilent"
+OVERRUN = timedelta(minutes=30)
+"""How much longer than its time limit a task may seem to run: its node ends it, unless the node is unusable."""
 
 
 class Finding(StrEnum):
@@ -55,6 +60,8 @@ def examine_task(services: Services, run: Run) -> Finding:
         return Finding.SETTLED if settle(services, found.completed) else Finding.FINE
     if found.waits and services.clock() - run.in_state_since > services.settings.task_wait:
         return _waited_in_vain(services, run, found.key)
+    if found.started_at and services.clock() - found.started_at > services.settings.task_timeout + OVERRUN:
+        return _on_silent_node(services, run, found)
     return Finding.FINE
 
 
@@ -67,16 +74,37 @@ def _waited_in_vain(services: Services, run: Run, key: TaskKey) -> Finding:
     return _lose(services, run, Failure(WAITED_TOO_LONG, said))
 
 
+def _on_silent_node(services: Services, run: Run, found: FoundTask) -> Finding:
+    """Its node should have ended the task: it is unusable. What the task recorded counts; else the run is lost."""
+    if not services.batch.end_task(found.key):
+        return Finding.FINE
+    if _decided_by_outcome(services, run):
+        return Finding.SETTLED
+    minutes = services.settings.task_timeout_minutes
+    said = (
+        f"The task ran on node {found.node_id} for more than its {minutes} minutes, and the node did not end it: "
+        "it is unusable. Run `batchjson pool doctor`, then replay the run."
+    )
+    return _lose(services, run, Failure(NODE_SILENT, said))
+
+
+def _decided_by_outcome(services: Services, run: Run) -> bool:
+    """Settle a submitted run by what its task recorded, if it did."""
+    outcome = recorded_outcome(services, run)
+    if outcome is None:
+        return False
+
+    def decide(found: Run) -> Run | None:
+        same = found.attempt == run.attempt and found.state is RunState.SUBMITTED
+        return with_estimate(services, found.decided(outcome, services.clock())) if same else None
+
+    change_run(services.ledger, run.run_id, decide)
+    return True
+
+
 def _without_task(services: Services, run: Run) -> Finding:
     """Batch does not know the task. What it recorded counts; else it is added anew, once."""
-    outcome = recorded_outcome(services, run)
-    if outcome:
-
-        def decide(found: Run) -> Run | None:
-            same = found.attempt == run.attempt and found.state is RunState.SUBMITTED
-            return with_estimate(services, found.decided(outcome, services.clock())) if same else None
-
-        change_run(services.ledger, run.run_id, decide)
+    if _decided_by_outcome(services, run):
         return Finding.SETTLED
     if run.resubmitted_at:
         said = "Azure Batch no longer knows the task, though it was added a second time; it left no result."

@@ -36,6 +36,8 @@ TASK_AGE = timedelta(minutes=10)
 UNPUBLISHED_AGE = timedelta(minutes=1)
 PORTIONS_TIME = timedelta(minutes=1)
 """How long a sweep stays with one kind of work: an outage leaves thousands of each, and functions end after ten."""
+PURGE_TIME = timedelta(minutes=2)
+"""Longer: as many runs are to be forgotten each day as come (docs/scale.md)."""
 _SUMMED_DAYS = timedelta(days=7)
 _MOST_POISON = 128
 _MOST_OPEN = 500
@@ -147,9 +149,11 @@ def _open_portion(services: Services, report: SweepReport) -> RunPage:
     return page
 
 
-def _in_portions(services: Services, report: SweepReport, portion: Callable[[], bool]) -> None:
+def _in_portions(
+    services: Services, report: SweepReport, portion: Callable[[], bool], time: timedelta = PORTIONS_TIME
+) -> None:
     """Do one kind of work portion by portion, as long as there is more, its time suffices, and nothing goes wrong."""
-    until, problems = services.clock() + PORTIONS_TIME, len(report.problems)
+    until, problems = services.clock() + time, len(report.problems)
     while portion() and len(report.problems) == problems and not report.dry_run and services.clock() < until:
         continue
 
@@ -210,7 +214,7 @@ def _purge(services: Services, report: SweepReport) -> None:
         report.purged += forgotten
         return forgotten == _MOST_PURGED
 
-    _in_portions(services, report, portion)
+    _in_portions(services, report, portion, PURGE_TIME)
 
 
 def _purge_calls(services: Services, report: SweepReport) -> None:

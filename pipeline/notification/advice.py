@@ -45,6 +45,7 @@ LOST: dict[str, str] = {
     "replay the run.",
     "WaitedTooLong": "No node took the task. Look at the pool: its size, its autoscale formula, its quota. Then replay "
     "the run.",
+    "NodeSilent": "The node of the task is unusable. Look at the pool (`batchjson pool doctor`), then replay the run.",
     "VersionGone": "Upload the file again if it is still needed: this version of it was never processed.",
 }
 """For runs that were lost (docs/adr/0008)."""

@@ -219,7 +219,7 @@ def test_task_that_waits_too_long_is_ended_and_its_run_lost() -> None:
     """It does not run later behind the user's back; one that runs has its own time limit."""
     world = World()
     run, running = submitted(world, "waits.json"), submitted(world, "runs.json")
-    world.batch.start(task_of(running), "node-1", world.clock.now)
+    world.batch.start(task_of(running), "node-1", world.clock.now + timedelta(hours=24))
     assert swept(world, hours=23).findings.total() == 2
     assert swept(world, hours=2).findings[Finding.LOST] == 1
     lost = world.ledger.get(run.run_id)
@@ -231,6 +231,30 @@ def test_task_that_waits_too_long_is_ended_and_its_run_lost() -> None:
     assert world.ledger.get(running.run_id).state is RunState.SUBMITTED
     Completion(world.services).poll()
     assert world.ledger.get(run.run_id).state is RunState.LOST
+
+
+@pytest.mark.parametrize("recorded", [False, True], ids=["nothing recorded", "outcome recorded"])
+def test_task_whose_node_does_not_end_it_is_ended_and_told(recorded: bool) -> None:
+    """A node that is unusable enforces no time limit: the run names it, or ends by what the task recorded."""
+    world = World()
+    run = submitted(world)
+    world.batch.start(task_of(run), "node-7", world.clock())
+    assert swept(world, hours=2.4).findings[Finding.FINE] == 1
+    if recorded:
+        world.blobs.put("batch-output", outcome_name(run), encode_outcome(an_outcome(run)))
+    assert swept(world, minutes=10).findings[Finding.SETTLED if recorded else Finding.LOST] == 1
+    ended = world.ledger.get(run.run_id)
+    found = world.batch.find_task(task_of(run))
+    assert found
+    assert found.completed
+    if recorded:
+        assert ended.state is RunState.SUCCEEDED
+    else:
+        assert ended.failure
+        assert (ended.state, ended.failure.code) == (RunState.LOST, "NodeSilent")
+        assert "node-7" in ended.failure.message
+    Completion(world.services).poll()
+    assert world.ledger.get(run.run_id).state is ended.state
 
 
 def test_what_an_outage_left_is_dealt_with_in_one_sweep() -> None:
