@@ -31,22 +31,24 @@ from pipeline.services import Gateways, Services
 from pipeline.submission import receive
 from shared.errors import BatchJsonError
 from shared.events import CloudEvent
-from shared.locations import outcome_name
+from shared.locations import archive_name, outcome_name, prefix_of
 from shared.outcome import encode_outcome
-from shared.runs import LEGAL_MOVES, Failure, Run, RunState, TaskKey, Upload, parse_attempt_id
+from shared.runs import LEGAL_MOVES, Failure, Retention, Run, RunId, RunState, TaskKey, Upload, parse_attempt_id
 from tests.doubles.batch import MemoryBatch
 from tests.doubles.bus import MemoryBus
 from tests.doubles.faults import Crash, Fault, Faulty, Fuse
 from tests.doubles.ledger import MemoryLedger
-from tests.unit.builders import World, an_outcome
+from tests.unit.builders import World, an_outcome, laptop_settings
 
 NAMES = ("a.json", "b.jsonl", "c/d.json.gz", "notes.txt")
 CONTAINER = "batch-input"
 METHODS = st.sampled_from(
     [
-        "add_task", "add_tasks", "attempts", "claim", "completed_since", "end_task", "find_task", "get", "held",
+        "add_task", "add_tasks", "attempts", "claim", "completed_since", "copy", "delete_version", "end_task",
+        "find_task", "get", "held",
         "jobs", "locate_task", "move_watermark", "newest", "node", "nodes", "properties", "publish", "purge",
-        "read", "remove", "save", "seal", "set_bookmark", "state", "unpublished", "uploads_page",
+        "read", "remove", "save", "seal", "set_bookmark", "state", "to_retain", "unpublished", "upload",
+        "uploads_page", "with_result",
     ]
 )  # fmt: skip
 MEDDLERS = st.sampled_from(["poll", "sweep", "event", "release", "replay", "work"])
@@ -365,6 +367,48 @@ class Machine(RuleBasedStateMachine):
         assert self.bus.events.keys() == told
 
 
+class CarefulMachine(Machine):
+    """The same, where results are reused and inputs archived: all files hold the same."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world.settings = laptop_settings(REUSE_RESULTS="true", INPUT_RETENTION="archive")
+
+    def record(self, key: TaskKey, *, rejected: bool) -> None:
+        """A worker writes a report and an error list, too."""
+        super().record(key, rejected=rejected)
+        named = parse_attempt_id(key.task_id)
+        assert named
+        run = replace(self.ledger.runs[named[0]], attempt=named[1])
+        for name, content in (("report.json", b'{"status":"succeeded"}'), ("errors.jsonl", b"{}")):
+            self.world.blobs.put("batch-output", prefix_of(run) + name, content)
+
+    @invariant()
+    def no_input_is_lost_on_its_way_to_the_archive(self) -> None:
+        """What is deleted by us was copied before."""
+        for run in self.ledger.runs.values():
+            if run.retention is Retention.MOVING:
+                assert ("batch-archive", archive_name(run)) in self.world.blobs.uploads
+
+    @invariant()
+    def no_reused_result_comes_from_one_that_was_reused(self) -> None:
+        """Somebody did the work."""
+        for run in self.every_attempt():
+            if run.outcome and run.outcome.reused_from:
+                source = self.ledger.attempts(RunId(run.outcome.reused_from))
+                assert any(each.outcome and not each.outcome.reused_from for each in source)
+
+    def teardown(self) -> None:
+        """In the end every input is in one of the two places, unless a user took it away."""
+        super().teardown()
+        for run in self.ledger.runs.values():
+            present = self.world.blobs.uploads.get((CONTAINER, run.upload.name))
+            moved = run.retention is Retention.MOVING
+            assert moved or run.retention is None, "something was left to do"
+            assert not (moved and present == run.upload), "it is in both places"
+            assert not moved or run.state is RunState.SUCCEEDED
+
+
 @pytest.fixture(autouse=True)
 def _no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls come in the same order each time."""
@@ -377,3 +421,11 @@ def test_nothing_is_lost_and_nothing_is_done_twice() -> None:
     from hypothesis.stateful import run_state_machine_as_test
 
     run_state_machine_as_test(Machine, settings=settings(max_examples=EXAMPLES, stateful_step_count=40, deadline=None))
+
+
+def test_nothing_is_lost_where_results_are_reused_and_inputs_archived() -> None:
+    """The same faults, with two more ways for a file to go."""
+    from hypothesis.stateful import run_state_machine_as_test
+
+    careful = settings(max_examples=EXAMPLES // 3, stateful_step_count=40, deadline=None)
+    run_state_machine_as_test(CarefulMachine, settings=careful)
