@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import cache
 from random import SystemRandom
 
+from pipeline.alerts import alert
 from pipeline.bus import RetryQueue
 from pipeline.ledger import change_run
 from pipeline.notification.deliveries import Condition
@@ -22,7 +23,7 @@ from pipeline.notification.delivery import Delivery, DeliveryState, Message, del
 from pipeline.notification.hook import EndpointDisabled
 from pipeline.services import Services
 from pipeline.tracing import processing
-from shared.errors import DeliveryFailed, RunNotFound
+from shared.errors import BatchJsonError, DeliveryFailed, RunNotFound
 from shared.events import RunData, decode_event
 from shared.runs import Run
 from shared.webhooks import WebhookEndpoint
@@ -112,13 +113,32 @@ def _call_all(
 def _call(services: Services, delivery: Delivery, endpoint: WebhookEndpoint) -> DeliveryState | None:
     """Deliver to one endpoint, or see to it that this is tried again; None when the endpoint is disabled."""
     retries = RetryQueue(services.bus, services.settings.webhook_retry_queue)
+    to_it = replace(delivery, endpoint=endpoint.name)
     try:
-        return deliver(
-            replace(delivery, endpoint=endpoint.name), services.hook(endpoint), retries, services.clock, _random
-        )
+        state = deliver(to_it, services.hook(endpoint), retries, services.clock, _random)
     except EndpointDisabled:
         log.info("notification.skipped", extra={"event_id": delivery.event_id, "endpoint": endpoint.name})
-        return None
+        state = None
+    if state in (None, DeliveryState.GIVEN_UP):
+        _tell_operator(services, endpoint)
+    return state
+
+
+def _tell_operator(services: Services, endpoint: WebhookEndpoint) -> None:
+    """Tell the operator of an endpoint that is disabled, once; what cannot be told now is told with a later event."""
+    state = services.deliveries.state(endpoint.name)
+    if state.condition is not Condition.DISABLED or state.since is None:
+        return
+    text = (
+        f"The webhook endpoint {endpoint.name} is disabled: {state.reason}\n"
+        "It is not called any more, and the events meanwhile are skipped. Once its receiver is back:\n"
+        f"  batchjson webhooks enable {endpoint.name}"
+    )
+    key = f"webhook-{endpoint.name}-{int(state.since.timestamp())}"
+    try:
+        alert(services, key, "operator.webhook_disabled", text, endpoint=endpoint.name)
+    except BatchJsonError as problem:
+        log.warning("alert.put_off", extra={"key": key, "reason": str(problem)})
 
 
 def _mark(services: Services, delivery: Delivery, name: str, wanted: AbstractSet[str]) -> Run | None:
@@ -155,5 +175,6 @@ def _test(services: Services, delivery: Delivery) -> None:
                 services.hook(endpoint).send(delivery)
             except (DeliveryFailed, EndpointDisabled) as failure:
                 log.info("webhook.test_failed", extra={"endpoint": endpoint.name, "reason": str(failure)})
+                _tell_operator(services, endpoint)
             return
     log.warning("webhook.unknown", extra={"endpoint": delivery.endpoint})

@@ -114,7 +114,7 @@ class Hook:
     def _after_failure(self, state: EndpointState, failure: DeliveryFailed) -> None:
         if isinstance(failure, EndpointGone):
             if self._change(state.disabled(self._clock(), str(failure)), state):
-                log.error("operator.webhook_disabled", extra={"endpoint": self._endpoint, "reason": str(failure)})
+                log.warning("webhook.disabled", extra={"endpoint": self._endpoint, "reason": str(failure)})
             return
         if not _means_trouble(failure):
             self._after_answer(state)

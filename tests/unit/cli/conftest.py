@@ -98,6 +98,7 @@ class Cloud:
             notes=lambda _: self.notes,
             deliveries=lambda _: self.deliveries,
             mailbook=lambda _: self.mailbook,
+            mailer=lambda _: None,
             caller=lambda _, endpoint: self.caller(endpoint.name),
         )
         return Services(self.settings, gateways, clock=lambda: NOW)

@@ -128,7 +128,8 @@ def test_410_disables_the_endpoint_and_tells_the_operator(caplog: pytest.LogCapt
     scene.receivers.down["erp"] = EndpointGone(status=410)
     scene.tell()
     assert scene.world.deliveries.state("erp").condition is Condition.DISABLED
-    assert [r.message for r in caplog.records if r.levelname == "ERROR"].count("operator.webhook_disabled") == 1
+    [mail] = scene.world.mailer.sent
+    assert mail.subject.startswith("Needs you: The webhook endpoint erp is disabled")
     assert scene.stored().webhook_at, "erp is out of the game: nobody is left who wants it"
     with pytest.raises(DeliveryGivenUp, match="410"):
         scene.tell_later_tries()
@@ -137,6 +138,23 @@ def test_410_disables_the_endpoint_and_tells_the_operator(caplog: pytest.LogCapt
     assert scene.receivers.calls["erp"] == [scene.run.run_id]
     assert scene.world.ledger.get(other.run_id).webhook_at
     assert [call.result for call in scene.world.deliveries.calls(9, "erp")].count(CallResult.SKIPPED) == 1
+    told = [record.message for record in caplog.records if record.message.startswith("operator.")]
+    assert told == ["operator.webhook_disabled"], "once, whatever comes"
+    assert len(scene.world.mailer.sent) == 1
+
+
+def test_mail_that_cannot_be_sent_does_not_make_a_call_again(caplog: pytest.LogCaptureFixture) -> None:
+    """The operator is told by the log event; the mail follows with a later event."""
+    scene = Scene()
+    scene.receivers.down["erp"] = EndpointGone(status=410)
+    scene.world.mailer.fail_next(DeliveryFailed("busy"))
+    scene.tell()
+    assert scene.receivers.calls["erp"] == [scene.run.run_id]
+    assert "alert.put_off" in caplog.messages
+    scene.clock.forward(minutes=11)
+    other = scene.world.ledger.claim(a_claimed_run("orders/b.json"))
+    scene.tell(a_message_about(other, RunState.FAILED))
+    assert len(scene.world.mailer.sent) == 1
 
 
 def test_run_is_told_when_the_last_one_who_lacks_it_is_disabled_meanwhile() -> None:
