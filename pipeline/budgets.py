@@ -16,6 +16,7 @@ import msgspec
 
 from pipeline.costs import spent_since
 from pipeline.notes import change_note
+from pipeline.notification.wording import rough
 from pipeline.services import Services
 from shared.clock import to_iso
 from shared.cost import amount_of, nanos_of
@@ -225,5 +226,5 @@ def _read(text: str, services: Services) -> Budget:
 
 def told(standing: Standing) -> str:
     """Write how a limit stands, for a person."""
-    of = f"{amount_of(standing.spent)} of {amount_of(standing.nanos)} {standing.currency}"
-    return f"{standing.percent} % of the budget of {standing.name} is spent: about {of}."
+    spent, limit = (rough(amount_of(nanos), standing.currency) for nanos in (standing.spent, standing.nanos))
+    return f"{standing.percent} % of the budget of {standing.name} is spent: about {spent} of {limit}."

@@ -61,9 +61,9 @@ def release_held(services: Services) -> Released:
 def _release(services: Services, runs: Sequence[Run]) -> int:
     if not runs:
         return 0
-    at = services.clock()
     with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="release") as workers:
         ours = [run for run in workers.map(lambda run: _freed(services, run), runs) if run]
+    at = services.clock()
     fresh = [run for run in ours if run.held_at == run.claimed_at]
     for run in ours:
         if run not in fresh:  # somebody may have begun to submit it before it was put on hold
