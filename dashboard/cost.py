@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from dashboard.documents import CostToday
-from dashboard.documents_cost import CostLineView, CostsQuery, CostsView, ForecastView, PoolCostView
+from dashboard.documents_cost import (
+    BudgetView,
+    CostLineView,
+    CostsQuery,
+    CostsView,
+    CostToday,
+    ForecastView,
+    PoolCostView,
+)
 from dashboard.kept import Kept
+from pipeline.budgets import Standing, standings
 from pipeline.costs import CostLine, Forecast, Overview, PoolCost, overview
 from pipeline.services import Services
+from shared.clock import to_iso
 from shared.cost import amount_of
 
 _SECONDS = 30.0
@@ -25,7 +34,7 @@ class Spending:
 
     def read(self, query: CostsQuery) -> CostsView:
         """What the last days cost."""
-        return _view(self._span(query.days).get())
+        return _view(self._span(query.days).get(), self._budgets())
 
     def today(self) -> CostToday:
         """What today cost, and what the month comes to."""
@@ -38,7 +47,11 @@ class Spending:
             runs_so_far=amount_of(found.forecast.so_far),
             runs_forecast=amount_of(found.forecast.nanos),
             pool_forecast=amount_of(found.pool_forecast.nanos) if found.pool_forecast else None,
+            budgets=self._budgets(),
         )
+
+    def _budgets(self) -> list[BudgetView]:
+        return [_budget(standing) for standing in standings(self._services)]
 
     def _span(self, days: int) -> Kept[Overview]:
         def read() -> Overview:
@@ -47,7 +60,7 @@ class Spending:
         return self._spans.setdefault(days, Kept(read, _SECONDS, self._services.clock))
 
 
-def _view(found: Overview) -> CostsView:
+def _view(found: Overview, budgets: list[BudgetView]) -> CostsView:
     return CostsView(
         currency=found.currency,
         first=f"{found.first}",
@@ -59,6 +72,7 @@ def _view(found: Overview) -> CostsView:
         pool=_pool(found.pool) if found.pool else None,
         forecast=_forecast(found.forecast),
         pool_forecast=_forecast(found.pool_forecast) if found.pool_forecast else None,
+        budgets=budgets,
         left_out=found.left_out,
     )
 
@@ -76,6 +90,22 @@ def _line(line: CostLine) -> CostLineView:
         amount=line.amount,
         per_file=line.per_file,
         per_gb=line.per_gb,
+    )
+
+
+def _budget(standing: Standing) -> BudgetView:
+    return BudgetView(
+        scope=standing.scope.value,
+        prefix=standing.prefix,
+        period=standing.period,
+        ends=to_iso(standing.ends),
+        limit=amount_of(standing.nanos),
+        spent=amount_of(standing.spent),
+        currency=standing.currency,
+        percent=standing.percent,
+        warns=standing.warns,
+        exhausted=standing.exhausted,
+        raised=standing.raised,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 
+from dashboard.documents_cost import CostToday
 from shared.documents import RunDocument
 from shared.runs import RunState
 
@@ -114,18 +115,6 @@ class PoolView(msgspec.Struct, frozen=True, kw_only=True):
     scales: bool
     next_evaluation: str | None
     troubles: list[Trouble]
-
-
-class CostToday(msgspec.Struct, frozen=True, kw_only=True):
-    """What runs and the pool cost today, and in the month; estimated. Null where the pool was not sampled."""
-
-    currency: str
-    runs: str
-    pool: str | None
-    month: str
-    runs_so_far: str
-    runs_forecast: str
-    pool_forecast: str | None
 
 
 class Now(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,38 @@ class CostsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     days: Annotated[int, msgspec.Meta(ge=1, le=92)] = 7
 
 
+class BudgetView(msgspec.Struct, frozen=True, kw_only=True):
+    """How a limit stands in the period that runs. At 80 % it `warns`, at 100 % (`exhausted`) new files wait.
+
+    `scope` is day or month; `prefix` a first folder ("" for names without one), null for everything.
+    """
+
+    scope: str
+    prefix: str | None
+    period: str
+    ends: str
+    limit: str
+    spent: str
+    currency: str
+    percent: int
+    warns: bool
+    exhausted: bool
+    raised: bool
+
+
+class CostToday(msgspec.Struct, frozen=True, kw_only=True):
+    """What runs and the pool cost today, and in the month; estimated. Null where the pool was not sampled."""
+
+    currency: str
+    runs: str
+    pool: str | None
+    month: str
+    runs_so_far: str
+    runs_forecast: str
+    pool_forecast: str | None
+    budgets: list[BudgetView]
+
+
 class CostLineView(msgspec.Struct, frozen=True, kw_only=True):
     """What some runs cost: those of a day, of a first folder, or in a state. `unpriced` of them have no estimate."""
 
@@ -58,4 +90,5 @@ class CostsView(msgspec.Struct, frozen=True, kw_only=True):
     pool: PoolCostView | None
     forecast: ForecastView
     pool_forecast: ForecastView | None
+    budgets: list[BudgetView]
     left_out: int

@@ -2,7 +2,7 @@
 
 import { html } from "./vendor/standalone.module.js";
 import { apiUrl } from "./api.js";
-import { TimeBars, WordBars } from "./charts.js";
+import { Bar, TimeBars, WordBars } from "./charts.js";
 import { amount, bytes, count, duration, plural, shown } from "./format.js";
 import { Empty, Link, Loading, Name, pathWith, Scroller, Section, Stat, State, STATES, Trouble, useRead } from "./parts.js";
 
@@ -38,6 +38,7 @@ function Picture({ found }) {
     ${total.unpriced > 0 && html`<div class="note wait"><p>${plural(total.unpriced, "run")} without an estimate: no price was known, or nothing had to run.</p></div>`}
     ${found.left_out > 0 && html`<div class="note wait"><p>${plural(found.left_out, "run")} left out: estimated in another currency.</p></div>`}
     ${total.runs === 0 ? html`<${Empty} title="No run was settled in these days">What was settled earlier is in a longer span.<//>` : html`<${Runs} found=${found} />`}
+    <${Section} title="Budget" id="budget"><${Budgets} budgets=${found.budgets} /><//>
     <${Section} title="The pool's time" id="pool-cost"><${Pool} pool=${pool} currency=${currency} /><//>
   `;
 }
@@ -79,6 +80,26 @@ function Lines({ caption, head, lines, name }) {
       <td class="number">${amount(line.amount)}</td><td class="number">${line.per_file ? amount(line.per_file) : "–"}</td><td class="number wide">${line.per_gb ? amount(line.per_gb) : "–"}</td>
     </tr>`)}</tbody>
   </table><//>`;
+}
+
+// Each limit with how much of it is spent: in figures, in words, as a bar.
+function Budgets({ budgets }) {
+  if (budgets.length === 0) return html`<${Empty} title="No budget is set">Set one: <code>batchjson budget set month 50</code>. At 80 % you are warned, at 100 % new files wait.<//>`;
+  return html`<${Scroller} label="Budget"><table class="bars">
+    <caption class="hidden">Budget: limits</caption>
+    <thead><tr><th scope="col">Limit of</th><th scope="col" class="number">Spent</th><th scope="col" class="number">Of</th><th scope="col" class="number">Share</th><th scope="col">State</th><th scope="col" class="wide">Picture</th></tr></thead>
+    <tbody>${budgets.map((each) => html`<tr>
+      <th scope="row">${each.scope} ${each.period}${each.prefix !== null && html`, folder <${Name}>${each.prefix || "(none)"}<//>`}</th>
+      <td class="number">${amount(each.spent)}</td><td class="number">${amount(each.limit)} ${each.currency}</td><td class="number">${each.percent} %</td>
+      <td class="fixed"><${Standing} each=${each} />${each.raised && html` <span class="muted">raised</span>`}</td>
+      <td class="picture wide"><${Bar} from=${0} to=${Math.min(1, each.percent / 100)} kind=${each.exhausted ? "failed" : each.warns ? "rejected" : "accent"} /></td>
+    </tr>`)}</tbody>
+  </table><//>`;
+}
+
+function Standing({ each }) {
+  const [mark, kind, word] = each.exhausted ? ["✗", "missing", "spent: files wait"] : each.warns ? ["!", "unknown", "nearly spent"] : ["✓", "ok", "within"];
+  return html`<span class="found ${kind}"><span class="mark" aria-hidden="true">${mark}</span>${word}</span>`;
 }
 
 function Pool({ pool, currency }) {

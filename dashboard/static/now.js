@@ -77,9 +77,14 @@ function Pace({ recent }) {
 }
 
 function Cost({ cost }) {
+  const today = cost.budgets.find((each) => each.scope === "day" && each.prefix === null);
+  const worst = [...cost.budgets].sort((one, other) => other.percent - one.percent)[0];
+  const kind = worst?.exhausted ? "alarm" : worst?.warns ? "alert" : "";
   const forecast = `about ${amount(cost.pool_forecast ?? cost.runs_forecast)} in ${cost.month}`;
-  const note = cost.pool === null ? `of runs; ${forecast}` : `pool; runs ${amount(cost.runs)}; ${forecast}`;
-  return html`<${Stat} label="Cost today, estimated" value=${html`<${Link} to="/cost">${amount(cost.pool ?? cost.runs)}<//> <small>${cost.currency}</small>`} note=${note} />`;
+  const budget = today ? `runs ${today.percent} % of the day's budget of ${amount(today.limit)}` : worst ? `${worst.percent} % of the ${worst.scope}'s budget` : "no budget is set";
+  const runs = cost.pool === null ? "of runs" : `pool; runs ${amount(cost.runs)}`;
+  return html`<${Stat} label="Cost today, estimated" kind=${kind} value=${html`<${Link} to="/cost">${amount(cost.pool ?? cost.runs)}<//> <small>${cost.currency}</small>`}
+    note=${html`${runs}; ${budget}; ${forecast}${worst?.exhausted && html`<div><strong>Intake is paused: a budget is spent.</strong></div>`}`} />`;
 }
 
 function Pool({ pool }) {

@@ -41,7 +41,7 @@ export function Replay({ order, close, done }) {
 }
 
 function Plan({ plan }) {
-  if (plan.runs.length === 0) return html`<p>No run can be replayed.</p><${Refused} refused=${plan.refused} />`;
+  if (plan.runs.length === 0) return html`<p>No run can be replayed.</p><${Refused} refused=${plan.refused} open=${true} />`;
   const more = plan.runs.length - SHOWN;
   return html`
     <p>Each runs again as its next attempt, and is told again by event, mail and webhook. The attempts before are kept.</p>
@@ -51,9 +51,9 @@ function Plan({ plan }) {
   `;
 }
 
-function Refused({ refused }) {
+function Refused({ refused, open = false }) {
   if (refused.length === 0) return null;
-  return html`<details><summary>${plural(refused.length, "run")} cannot be replayed</summary>
+  return html`<details open=${open}><summary>${plural(refused.length, "run")} cannot be replayed</summary>
     <ul class="plain">${refused.slice(0, 50).map((each) => html`<li><${Name}>${each.name}<//>: ${shown(each.reason)}</li>`)}</ul>
   </details>`;
 }

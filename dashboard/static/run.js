@@ -11,10 +11,10 @@ import { Answer } from "./why.js";
 
 const SECONDS = 3;
 const PHASES = {
-  claimed: "waiting for its event", submitted: "being submitted", running: "waiting for a node", ended: "running on the node",
+  claimed: "waiting for its event", held: "looked at", released: "held back", submitted: "being submitted", running: "waiting for a node", ended: "running on the node",
   settled: "waiting for the poll", published: "being published", mailed: "being mailed", webhook: "calling the webhook",
 };
-const ORDER = ["uploaded", "claimed", "submitted", "running", "ended", "settled", "published"];
+const NEXT = { uploaded: "claimed", claimed: "submitted", held: "released", released: "submitted", submitted: "running", running: "ended", ended: "settled" };
 
 export function RunView({ query, session }) {
   const [paused, setPaused] = useState(false);
@@ -52,6 +52,9 @@ function Picture({ view, base, which, session, ask }) {
       ${session.may_act && view.may_end && html`<button type="button" class="quiet" onClick=${() => ask("end")}>End its task …</button>`}
     </div>
     <${Facts} view=${view} />
+    ${run.hold && html`<div class="note wait"><p><strong>Held back by its ${run.hold.reason}.</strong> ${shown(run.hold.detail)}</p>
+      <p>Nothing is lost: it goes on by itself at ${utc(new Date(run.hold.until).toISOString())}, or earlier when that changes.</p></div>`}
+    ${run.reused_from && html`<div class="note good"><p>No task had to run: the same content had been processed before, by run <${Link} to=${`/runs/${run.reused_from.slice(0, 32)}`}><code>${shown(run.reused_from)}</code><//>.</p></div>`}
     ${run.code && html`<div class="note ${run.state === "rejected" ? "wait" : "bad"}">
       <p><strong>${shown(run.code)}</strong> ${shown(run.message || "")}${run.offset === null ? "" : html` <span class="muted">at byte ${count(run.offset)}</span>`}</p>
       ${view.what_to_do && html`<p><strong>What to do.</strong> ${shown(view.what_to_do)}</p>`}
@@ -92,7 +95,7 @@ function Timeline({ view }) {
     return { name: step.name, from: share(begun), to: share(at[step.name]), after: step.after, at: step.at, kind: PHASES[step.name] };
   });
   const reached = view.steps.at(-1);
-  const next = open && ORDER[ORDER.indexOf(reached.name) + 1];
+  const next = open && NEXT[reached.name];
   if (next) rows.push({ name: next, from: share(Date.parse(reached.at)), to: 1, after: (last - Date.parse(reached.at)) / 1000, at: null, kind: PHASES[next], open: true });
   return html`<table class="timeline">
     <caption class="muted">From ${utc(new Date(first).toISOString())}, ${duration((last - first) / 1000)} ${open ? "until now" : "in all"}</caption>

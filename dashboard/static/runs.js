@@ -97,7 +97,7 @@ export function RunsTable({ rows }) {
         ${row.code && html`<div class="why"><code>${shown(row.code)}</code> ${shown(row.message || "")} <span class="muted"><${When} at=${row.settled_at} now=${now} /></span></div>`}
       </td>
       <td class="fixed"><${When} at=${row.uploaded_at} now=${now} /></td>
-      <td class="number fixed">${duration(row.seconds)}</td>
+      <td class="number fixed">${row.state === "ignored" ? "" : duration(row.seconds)}</td>
       <td class="number wide">${row.valid === null ? "" : count(row.valid)}</td>
       <td class="number wide ${row.invalid ? "warn" : ""}">${row.invalid === null ? "" : count(row.invalid)}</td>
       <td class="number wide">${money(row.total_revenue)}</td>

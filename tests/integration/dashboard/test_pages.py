@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from local.cloud import start
 from pipeline.services import Services
@@ -101,6 +101,15 @@ def test_now_tells_what_is_so(world: World, pages: Pages) -> None:
     expect(page.get_by_role("img", name=re.compile("files by hour of upload"))).to_be_visible()
 
 
+def test_cost_tells_how_budgets_stand(world: World, pages: Pages) -> None:
+    """In words as well as by colour."""
+    page = pages.open("/cost")
+    table = page.get_by_role("table", name="Budget: limits")
+    expect(table).to_contain_text("within")
+    expect(table).to_contain_text("spent: files wait")
+    expect(table).to_contain_text("folder closed")
+
+
 def test_now_can_be_paused_and_marks_what_is_stale(world: World, pages: Pages) -> None:
     """Nothing moves while it is paused; when reading fails, the figures stay and are marked."""
     page = pages.open("/")
@@ -173,6 +182,22 @@ def test_open_run_says_what_is_missing(world: World, pages: Pages) -> None:
 
 
 RUNNABLE = "img, script, iframe, [onmouseover], [onload], [onerror], a[href^='javascript']"
+
+
+def test_held_run_says_why_and_until_when(world: World, pages: Pages) -> None:
+    """As the ledger tells it of a run that its budget holds back."""
+    path = world.path_of("claimed")
+
+    def hold(route: Route) -> None:
+        view = route.fetch().json()
+        view["run"]["hold"] = {"reason": "budget", "detail": "It is <i>spent</i>.", "until": "2030-01-01T00:00:00Z"}
+        route.fulfill(json=view)
+
+    pages.page.route(f"**/api{path}", hold)
+    page = pages.open(path)
+    expect(page.get_by_role("main")).to_contain_text("Held back by its budget. It is <i>spent</i>.")
+    expect(page.get_by_role("main")).to_contain_text("2030-01-01 00:00:00 UTC")
+    page.unroute(f"**/api{path}")
 
 
 @pytest.mark.parametrize("path", ["/", "/runs", "evil", "/why?of=evil/fields.json"])

@@ -11,6 +11,7 @@ from io import BytesIO
 from typing import Any
 
 from local.cloud import Cloud
+from pipeline.budgets import Limit, Scope, set_limit
 from pipeline.services import Services
 from shared.clock import utcnow
 from shared.errors import RunNotFound
@@ -83,6 +84,8 @@ def fill(cloud: Cloud, services: Services) -> World:
     }
     uploads = {kind: _drop(services, name, content) for kind, (name, content) in files.items()}
     world = World(cloud, services, {})
+    set_limit(services, Limit(scope=Scope.DAY, amount="25"), "a test")
+    set_limit(services, Limit(scope=Scope.MONTH, amount="0", prefix="closed"), "a test")
     world.wait(lambda: all(_done(services, upload) for upload in uploads.values()), "every file to be settled")
     world.runs = {kind: services.ledger.get(upload.run_id) for kind, upload in uploads.items()}
     world.runs |= {state.value: _made(services, state) for state in MADE}

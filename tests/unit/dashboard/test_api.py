@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from dashboard.api import BASE
 from dashboard.headers import HEADERS
 from dashboard.listing import harmless
+from pipeline.budgets import Limit, Scope, set_limit
 from pipeline.pool import Node, NodeState
 from shared.errors import AccessDenied, BatchJsonError, LedgerConflict, ServiceUnavailable
 from shared.locations import prefix_of
@@ -363,6 +364,14 @@ def test_costs_are_those_of_the_command(world: World, client: Client) -> None:
     assert costs["forecast"]["month"] == "2026-03"
     assert client.get("api/costs?days=1").json()["total"]["runs"] == 1
     assert client.get("api/costs?days=93").status_code == 400
+
+
+def test_budget_stands_beside_the_cost(world: World, client: Client) -> None:
+    """A limit that is spent is told as such, on the front, too."""
+    set_limit(world.services, Limit(scope=Scope.DAY, amount="0"), "a test")
+    [budget] = client.get("api/costs").json()["budgets"]
+    assert (budget["scope"], budget["period"], budget["exhausted"]) == ("day", "2026-03-14", True)
+    assert client.get("api/now").json()["cost"]["budgets"] == [budget]
 
 
 def test_now_tells_what_today_cost(world: World, client: Client) -> None:
