@@ -113,7 +113,7 @@ export function WordBars({ caption, rows, write = count, head = ["", ""] }) {
       (row) => html`<tr>
         <th scope="row">${row.name}</th>
         <td class="number">${write(row.value)}</td>
-        <td class="picture"><${Bar} from=${0} to=${row.value / most} kind=${row.kind || "accent"} /></td>
+        <td class="picture"><${Bar} from=${0} to=${row.value / most} kind=${row.value ? row.kind || "accent" : "nothing"} /></td>
       </tr>`,
     )}</tbody>
   </table>`;
