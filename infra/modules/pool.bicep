@@ -73,9 +73,9 @@ resource pool 'Microsoft.Batch/batchAccounts/pools@2024-07-01' = {
         evaluationInterval: 'PT5M'
       }
     }
-    // A node on which the image does not start takes no task.
+    // A node on which the image is not whole takes no task (docs/image.md).
     startTask: {
-      commandLine: '/bin/sh -c "docker run --rm --network none --read-only --tmpfs /tmp ${image} --check > /dev/null"'
+      commandLine: '/bin/sh -c "docker run --rm --network none --read-only --tmpfs /tmp ${image} --check"'
       waitForSuccess: true
       maxTaskRetryCount: 2
       userIdentity: { autoUser: { scope: 'Pool', elevationLevel: 'Admin' } }

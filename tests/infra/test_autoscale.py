@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cli.simulate import simulate
 from shared.autoscale.evaluation import evaluate
 from shared.autoscale.formula import MAX_LENGTH, parse_formula
-from tests.infra.bicep import INFRA
+from tests.infra.bicep import INFRA, module
 
 FORMULA = (INFRA / "autoscale.formula.txt").read_text()
 NOW = datetime(2026, 1, 17, 14, 30, tzinfo=UTC)
@@ -60,6 +62,20 @@ def test_whatever_happens_the_cap_holds_and_work_gets_a_node(
     assert min(dedicated, low) >= 0
     assert dedicated + low <= cap
     assert (dedicated + low > 0) == (pending > 0)
+
+
+def test_the_command_simulates_what_is_deployed() -> None:
+    """`batchjson pool simulate` starts from the defaults of the deployment: size, slots, cap, share of Spot nodes."""
+    main, given = module("main.bicep"), inspect.signature(simulate).parameters
+    for option, parameter in (
+        ("max_nodes", "maxNodes"),
+        ("spot_percent", "spotPercent"),
+        ("slots", "taskSlotsPerNode"),
+        ("vm_size", "vmSize"),
+    ):
+        default = main.named("param")[parameter].value
+        assert default is not None
+        assert given[option].default == main.value(default)
 
 
 def test_the_formula_is_as_batch_wants_it() -> None:
