@@ -1,14 +1,13 @@
 """All settings, read once: `Settings.from_env` names every missing or bad one in a single message.
 
-Each row of `SPECS` is one setting, with its default and what it is for; ``local.settings.sample.json`` and
-``docs/settings.md`` are held against it by a test.
+`shared.specs.SPECS` says what there is.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,147 +15,19 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
-from shared.audiences import Audience, QuietHours, all_audiences, read_quiet_hours, read_routes
+from shared.audiences import Audience, QuietHours, all_audiences
 from shared.connections import Connection, read_connection, runs_in_azure
 from shared.errors import SettingsError
-from shared.readers import address as _address
-from shared.readers import amount as _amount
-from shared.readers import container as _container
-from shared.readers import currency as _currency
-from shared.readers import flag as _flag
-from shared.readers import one_of as _one_of
-from shared.readers import pool_id as _pool_id
-from shared.readers import region as _region
-from shared.readers import text as _text
-from shared.readers import whole as _whole
-from shared.readers import words as _words
 from shared.settings_checks import HOST_STORAGE, contradictions, endpoints, keys_in_azure, unresolved_references
+from shared.specs import SPECS, Spec
 from shared.task import Limits
-from shared.webhooks import WebhookEndpoint, read_endpoints
+from shared.webhooks import WebhookEndpoint
 from shared.windows import Window
-from shared.windows import read_windows as _windows
 
 CONNECTIONS = ("STORAGE", "SERVICEBUS", "BATCH", "EMAIL")
 FUNCTION_APP_NEEDS = frozenset({"STORAGE", "SERVICEBUS", "BATCH", "BATCH_POOL_ID", "WORKER_IMAGE"})
 STORAGE_NEEDS = frozenset({"STORAGE"})
 """What a command needs that reads the ledger and blobs, and nothing else."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """One setting: its name in the environment, what to use when it is absent (None: it must be given), its reader."""
-
-    name: str
-    default: str | None
-    read: Callable[[str], Any]
-    about: str
-
-
-SPECS = (
-    Spec("INPUT_CONTAINER", "batch-input", _container, "Container that users drop files into."),
-    Spec("OUTPUT_CONTAINER", "batch-output", _container, "Container for reports, error lists and outcomes."),
-    Spec("LOGS_CONTAINER", "batch-logs", _container, "Container for the output of tasks."),
-    Spec("ARCHIVE_CONTAINER", "batch-archive", _container, "Container that processed inputs are moved to."),
-    Spec(
-        "INPUT_RETENTION",
-        "keep",
-        _one_of("keep", "cool", "archive"),
-        "What becomes of an input that was processed with success: keep, cool (its tier) or archive (moved).",
-    ),
-    Spec(
-        "BLOB_TRIGGER_SOURCE",
-        "EventGrid",
-        _one_of("EventGrid", "LogsAndContainerScan"),
-        "Where blob events come from: EventGrid in Azure, LogsAndContainerScan (polling) on a laptop.",
-    ),
-    Spec("LEDGER_TABLE", "runs", _text, "Table that holds one row a run."),
-    Spec("POLL_SCHEDULE", "*/15 * * * * *", _text, "How often completed tasks are looked for (six-field NCRONTAB)."),
-    Spec("LEDGER_DAYS", "90", _whole(1, 3650), "How many days the ledger remembers a run."),
-    Spec("SWEEP_SCHEDULE", "0 */10 * * * *", _text, "How often the sweeper looks for what fell through (NCRONTAB)."),
-    Spec("POOL_DOCTOR_SCHEDULE", "0 */15 * * * *", _text, "How often the pool doctor looks after the pool (NCRONTAB)."),
-    Spec(
-        "POOL_DOCTOR_REPAIRS",
-        "none",
-        _one_of("none", "reboot", "remove"),
-        "What the pool doctor does to nodes that are ill: none (it only says so), reboot or remove.",
-    ),
-    Spec(
-        "INTAKE_WINDOWS",
-        "",
-        _windows,
-        "Hours (UTC) in which a prefix is taken in: archive/=22:00-06:00; bulk/=00:00-04:00. Empty: always.",
-    ),
-    Spec(
-        "TEND_SCHEDULE",
-        "0 * * * * *",
-        _text,
-        "How often budgets are watched, held runs let in, the pool sampled (NCRONTAB).",
-    ),
-    Spec("BATCH_POOL_ID", None, _pool_id, "Batch pool that tasks run in."),
-    Spec("WORKER_IMAGE", None, _text, "Container image of the worker, best by digest."),
-    Spec("WORKER_IDENTITY_CLIENT_ID", "", _text, "Client id of the pool's identity; tasks use it. Azure only."),
-    Spec("WORKER_IDENTITY_RESOURCE_ID", "", _text, "Resource id of the same identity; uploads task logs. Azure only."),
-    Spec("TASK_RETRIES", "3", _whole(0, 100), "How often Batch runs a task again that exits with another code than 0."),
-    Spec("TASK_TIMEOUT_MINUTES", "120", _whole(1, 7 * 24 * 60), "Wall-clock limit of a task."),
-    Spec("TASK_WAIT_HOURS", "24", _whole(1, 4000), "How long a task may wait for a node before its run is lost."),
-    Spec("TASK_SLOTS", "1", _whole(1, 256), "Slots of a node that a task takes."),
-    Spec(
-        "AZURE_REGION", "", _region, "Region whose prices count, such as westeurope. Empty: that of the Batch account."
-    ),
-    Spec(
-        "PRICE_SOURCE",
-        "auto",
-        _one_of("auto", "retail", "table"),
-        "Prices of machines: the Azure Retail Prices API, the bundled table, or auto: the API, on a laptop the table.",
-    ),
-    Spec("PRICE_CURRENCY", "USD", _currency, "Currency of prices; the bundled table has USD only."),
-    Spec(
-        "PRICE_API", "https://prices.azure.com/api/retail/prices", _address, "Address of the Azure Retail Prices API."
-    ),
-    Spec(
-        "REUSE_RESULTS",
-        "false",
-        _flag,
-        "true: a file whose content was processed before by the same image and limits gets that result, unprocessed.",
-    ),
-    Spec("EVENTS_TOPIC", "run-events", _text, "Service Bus topic that gets one event per settled run."),
-    Spec("EMAIL_SUBSCRIPTION", "email", _text, "Subscription that the e-mail notification reads."),
-    Spec("WEBHOOK_SUBSCRIPTION", "webhook", _text, "Subscription that the webhook notification reads."),
-    Spec("EMAIL_RETRY_QUEUE", "email-retries", _text, "Queue that carries mails to be sent again later."),
-    Spec("WEBHOOK_RETRY_QUEUE", "webhook-retries", _text, "Queue that carries webhook calls to be made again later."),
-    Spec("EMAIL_FROM", "", _text, "Sender address of mails."),
-    Spec("EMAIL_TO", "", _words, "Receivers, separated by commas. Empty: no mails are sent."),
-    Spec("EMAIL_ROUTES", "", read_routes, "More receivers, each with a filter, as JSON."),
-    Spec("EMAIL_DIGEST_MINUTES", "0", _whole(0, 1440), "Mails are collected for so long; 0: each goes out at once."),
-    Spec("EMAIL_DIGEST_FILES", "0", _whole(0, 2000), "A digest goes out as soon as it has so many files; 0: no limit."),
-    Spec("EMAIL_DIGEST_SCHEDULE", "0 * * * * *", _text, "How often is looked for digests that are due (NCRONTAB)."),
-    Spec("EMAIL_QUIET_HOURS", "", read_quiet_hours, "No mails in this span of the day, UTC: 22:00-06:00. Empty: none."),
-    Spec("WEBHOOK_URL", "", _address, "Address that events are posted to. Empty: no webhook is called."),
-    Spec(
-        "WEBHOOK_SECRETS",
-        "",
-        _words,
-        "Signing secrets (whsec_…), separated by commas, newest first; two while a secret is being changed.",
-    ),
-    Spec("WEBHOOKS", "", read_endpoints, "More webhook endpoints, as JSON; secrets in WEBHOOK_SECRETS_<NAME>."),
-    Spec("WEBHOOK_LOG_DAYS", "14", _whole(1, 365), "How many days the log of webhook calls goes back."),
-    Spec(
-        "DASHBOARD_SIGN_IN",
-        "off",
-        _one_of("off", "entra"),
-        "In Azure the dashboard is shut (off) unless this is entra.",
-    ),
-    Spec("DASHBOARD_READ_ONLY", "false", _flag, "true: the dashboard shows everything and changes nothing."),
-    Spec("OTEL_EXPORTER_OTLP_ENDPOINT", "", _address, "Collector (OTLP over HTTP) that tasks send their span to."),
-    Spec("MAX_QUANTITY", "100", _whole(1, 10**9), "Largest valid quantity of a line."),
-    Spec("MAX_UNIT_PRICE", "10000", _amount, "Largest valid unit price."),
-    Spec("MIN_TOTAL", "0.01", _amount, "Smallest valid total of a transaction."),
-    Spec("MAX_TOTAL", "100000", _amount, "Largest valid total of a transaction."),
-    Spec("MAX_INFLATED_BYTES", str(16 * 1024**3), _whole(1, 2**50), "Largest file, after gunzip, in bytes."),
-    Spec("REVENUE_STATUSES", "completed", _words, "Statuses of transactions that count as revenue."),
-)
-
-
 _OURS = (*(spec.name for spec in SPECS), *CONNECTIONS, HOST_STORAGE)
 """How the names of our settings begin."""
 

@@ -13,7 +13,8 @@ import pytest
 
 from cli.settings import find_settings
 from infra.hooks.write_settings import OUTPUTS
-from shared.settings import FUNCTION_APP_NEEDS, SPECS
+from shared.settings import FUNCTION_APP_NEEDS
+from shared.specs import SPECS
 from tests.infra.bicep import INFRA, module
 from tests.infra.test_settings import EDITABLE
 

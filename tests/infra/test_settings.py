@@ -6,7 +6,8 @@ import json
 import re
 from pathlib import Path
 
-from shared.settings import SPECS, Settings
+from shared.settings import Settings
+from shared.specs import SPECS
 from tests.infra.bicep import INFRA, Choice, module
 
 ROOT = INFRA.parent

@@ -10,7 +10,7 @@ import pytest
 from pipeline.heartbeats import TIMERS, allowed_pause, heartbeat, report_silent, states
 from pipeline.services import Services
 from shared.errors import LedgerConflict, ServiceUnavailable
-from shared.settings import SPECS
+from shared.specs import SPECS
 from tests.unit.builders import NOON, ROOT, World, laptop_settings
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from shared.connections import EMULATOR_KEY, account_name, read_connection
 from shared.errors import SettingsError
-from shared.settings import CONNECTIONS, SPECS, STORAGE_NEEDS, Settings
+from shared.settings import CONNECTIONS, STORAGE_NEEDS, Settings
+from shared.specs import SPECS
 from tests.unit.builders import ROOT, laptop_settings, sample_values
 
 AZURE = {
