@@ -102,6 +102,7 @@ def test_batch_uploads_the_logs_as_the_pool_s_identity(loop: Loop, dropped: tupl
     assert run.run_id in log
 
 
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc to look into")
 def test_no_process_s_environment_or_command_line_holds_a_key(loop: Loop, dropped: tuple[Upload, Run]) -> None:
     """Of all parts, and of what they started."""
     processes = [each for part in loop.cloud.parts.values() for each in _processes_of(part.pid or 0)]
