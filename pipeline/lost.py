@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 
@@ -120,11 +119,7 @@ def _resubmit(services: Services, run: Run) -> None:
 
     def mark(found: Run) -> Run | None:
         same = (found.attempt, found.state, found.task) == (run.attempt, run.state, run.task)
-        return (
-            replace(found.resubmitted(key, services.clock()), result_key=None)
-            if same and not found.resubmitted_at
-            else None
-        )
+        return found.resubmitted(key, services.clock()) if same and not found.resubmitted_at else None
 
     change_run(services.ledger, run.run_id, mark)
     log.warning("run.resubmitted", extra={"run_id": run.run_id, "attempt": run.attempt})

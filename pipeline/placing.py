@@ -8,7 +8,6 @@ from datetime import datetime
 
 from pipeline.batch import Added
 from pipeline.lost import NOT_SUBMITTED
-from pipeline.reuse import result_key
 from pipeline.services import Services
 from pipeline.settlement import settle_as_lost
 from pipeline.submission import mark_submitted, order_of
@@ -46,7 +45,7 @@ def place(services: Services, runs: Sequence[Run], at: datetime) -> list[Run]:
 def _marked(services: Services, runs: Sequence[Run], added: Added, at: datetime) -> list[Run]:
     def mark(run: Run) -> Run | None:
         if key := added.keys.get(run.attempt_id):
-            mark_submitted(services, run, key, at, result_key(services.settings, run.upload))
+            mark_submitted(services, run, key, at)
             return None
         code = added.refused.get(run.attempt_id, "no reason given")
         said = f"The task could not be submitted: Batch refused it ({code})."

@@ -72,7 +72,7 @@ def _taken_over(services: Services, run: Run, source: Run) -> Outcome | None:
         return None
     outcome = msgspec.structs.replace(
         source.outcome, run_id=run.run_id, attempt=run.attempt, seconds=0.0, peak_memory_bytes=0,
-        reused_from=source.run_id,
+        reused_from=source.run_id, result_key="",
     )  # fmt: skip
     try:
         report = _reframed(services, run, source)

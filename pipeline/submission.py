@@ -92,7 +92,7 @@ def add_task(services: Services, run: Run) -> Run:
     """Give a claimed run its task and mark it; harmless when another host does the same."""
     submitted_at = services.clock()  # before the call: the task may have started when it returns
     key = services.batch.add_task(run.task_day, order_of(services, run))
-    return mark_submitted(services, run, key, submitted_at, result_key(services.settings, run.upload))
+    return mark_submitted(services, run, key, submitted_at)
 
 
 def resume(services: Services, run: Run) -> Run | None:
@@ -103,20 +103,13 @@ def resume(services: Services, run: Run) -> Run | None:
     return add_task(services, run) if admits(services, run) else None
 
 
-def mark_submitted(services: Services, run: Run, key: TaskKey, at: datetime, depends_on: str | None = None) -> Run:
-    """Mark a claimed run whose task is in Batch, unless it has moved since.
-
-    Parameters
-    ----------
-    depends_on
-        The result's key, when the task was added with the present settings; None when nobody knows with which.
-    """
-
+def mark_submitted(services: Services, run: Run, key: TaskKey, at: datetime) -> Run:
+    """Mark a claimed run whose task is in Batch, unless it has moved since."""
     context = recorded_context(run)
 
     def mark(found: Run) -> Run | None:
         waiting = found.state is RunState.CLAIMED and found.attempt == run.attempt
-        return replace(found.submitted(key, at), result_key=depends_on, traceparent=context) if waiting else None
+        return replace(found.submitted(key, at), traceparent=context) if waiting else None
 
     return change_run(services.ledger, run.run_id, mark, seen=run)
 
@@ -159,6 +152,7 @@ def _parameters(settings: Settings, run: Run) -> TaskParameters:
         output_container=settings.output_container,
         output_prefix=prefix_of(run),
         limits=settings.limits,
+        result_key=result_key(settings, upload) or "",
         traceparent=task_context(run),
     )
 

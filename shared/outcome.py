@@ -45,7 +45,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     Money is a decimal with two places, sizes are bytes, `seconds` is the worker's wall time. `code` and `message` say
     why a file was rejected, `offset` is the byte (of the inflated text) where it went wrong, when there is one.
-    `reused_from` is the run whose result this is, when the file was not processed itself.
+    `reused_from` is the run whose result this is, when the file was not processed itself; `result_key` is the task's.
     """
 
     status: Literal["succeeded", "rejected"]
@@ -64,6 +64,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     peak_memory_bytes: int = 0
     worker_version: str = ""
     reused_from: str | None = None
+    result_key: str = ""
 
 
 _encoder = msgspec.json.Encoder(decimal_format="number")

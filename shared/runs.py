@@ -186,7 +186,7 @@ class Run:
     retention: Retention | None = None
     """What is to become of the input, or, with `retained_at`, what has; None when it stays."""
     result_key: str | None = None
-    """What the result depends on besides this very run (`pipeline.reuse`); None when it is not to be reused."""
+    """What the result depends on (`pipeline.reuse`), as the outcome tells; None when it is not to be reused."""
     version: str | None = field(default=None, compare=False)
     """The ledger's own ETag of the row this was read from; None when it was never stored."""
 
@@ -278,7 +278,8 @@ class Run:
         if self.state is RunState.CLAIMED and not outcome.reused_from:
             raise IllegalMove(f"Run {self.attempt_id} is claimed: it has no task that could have decided.")
         failure = Failure(outcome.code, outcome.message) if outcome.code and outcome.message else None
-        return replace(self, state=state, outcome=outcome, failure=failure, settled_at=at)
+        key = outcome.result_key or None
+        return replace(self, state=state, outcome=outcome, failure=failure, settled_at=at, result_key=key)
 
     def ended_without_outcome(self, state: RunState, failure: Failure, at: datetime) -> Self:
         """Move to `failed` or `lost`: the worker recorded no outcome."""

@@ -28,6 +28,9 @@ class TaskParameters(msgspec.Struct, frozen=True, kw_only=True):
 
     It travels in environment variables, never in a command line. Blob names are hostile: the name is percent-encoded,
     so that no line break, quote or control character of it meets a container engine.
+
+    `result_key` stands for everything that the result depends on; the worker hands it back with the outcome, so that
+    it is that of the very task that made it (docs/adr/0013). "" where results are not reused.
     """
 
     run_id: str
@@ -39,6 +42,7 @@ class TaskParameters(msgspec.Struct, frozen=True, kw_only=True):
     output_container: str
     output_prefix: str
     limits: Limits = Limits()
+    result_key: str = ""
     traceparent: str = ""
 
     def to_environment(self) -> dict[str, str]:
@@ -53,6 +57,7 @@ class TaskParameters(msgspec.Struct, frozen=True, kw_only=True):
             "BATCHJSON_OUTPUT_CONTAINER": self.output_container,
             "BATCHJSON_OUTPUT_PREFIX": _quoted(self.output_prefix),
             "BATCHJSON_LIMITS": msgspec.json.encode(self.limits).decode(),
+            "BATCHJSON_RESULT_KEY": self.result_key,
             "TRACEPARENT": self.traceparent,
         }
 
@@ -76,6 +81,7 @@ class TaskParameters(msgspec.Struct, frozen=True, kw_only=True):
                 output_container=environment["BATCHJSON_OUTPUT_CONTAINER"],
                 output_prefix=_unquoted(environment["BATCHJSON_OUTPUT_PREFIX"]),
                 limits=_limits.decode(environment["BATCHJSON_LIMITS"]),
+                result_key=environment.get("BATCHJSON_RESULT_KEY", ""),
                 traceparent=environment.get("TRACEPARENT", ""),
             )
         except KeyError as missing:

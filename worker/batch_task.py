@@ -9,6 +9,8 @@ from contextlib import closing
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
+from msgspec import structs
+
 from shared.connections import blob_service, read_connection
 from shared.errors import BlobGone, SettingsError
 from shared.locations import ERRORS, OUTCOME, REPORT
@@ -64,7 +66,8 @@ def _run(task: TaskParameters, service: BlobServiceClient, environment: Mapping[
         except BlobGone:
             _record_missing(outputs, reject(job, Rejected("gone", "The file was deleted before it was read.")))
         else:
-            _record(outputs, decision, errors)
+            keyed = structs.replace(decision.outcome, result_key=task.result_key)
+            _record(outputs, replace(decision, outcome=keyed), errors)
 
 
 def _decide(job: Job, task: TaskParameters, service: BlobServiceClient, errors: BinaryIO) -> Decision:

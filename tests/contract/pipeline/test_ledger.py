@@ -351,10 +351,13 @@ def test_results_are_found_by_what_they_depend_on(ledger: Ledger) -> None:
     runs = {name: ledger.claim(a_claimed_run(f"{name}.json")) for name in ("good", "other", "bad", "reused", "open")}
     for name, run in runs.items():
         task = run.submitted(TaskKey("job", run.run_id), NOON)
-        keyed = replace(run if name == "reused" else task, result_key=other if name == "other" else key)
-        outcome = an_outcome(run, rejected=name == "bad")
-        outcome = msgspec.structs.replace(outcome, reused_from="0" * 32 if name == "reused" else None)
-        ledger.save(keyed if name == "open" else keyed.decided(outcome, NOON), run)
+        outcome = msgspec.structs.replace(
+            an_outcome(run, rejected=name == "bad"),
+            reused_from="0" * 32 if name == "reused" else None,
+            result_key=other if name == "other" else key,
+        )
+        before = run if name == "reused" else task
+        ledger.save(before if name == "open" else before.decided(outcome, NOON), run)
     [found] = ledger.with_result(key, 10)
     assert found == ledger.get(runs["good"].run_id)
     assert ledger.with_result("ab" * 14, 10) == []

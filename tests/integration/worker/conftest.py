@@ -50,6 +50,7 @@ class Cloud:
             output_container=self.outputs.container_name,
             output_prefix=f"{name}/0123456789abcdef0123456789abcdef/",
             limits=limits or Limits(),
+            result_key="cd" * 16,
             traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         )
 

@@ -41,6 +41,7 @@ def test_a_file_becomes_report_errors_and_outcome(cloud: Cloud, tmp_path: Path) 
     }
     assert outcome.status == "succeeded"
     assert outcome.input_bytes == len(EXAMPLE)
+    assert outcome.result_key == task.result_key, "handed back as it came"
     assert [json.loads(line) for line in errors] == report["validation"]["validation_errors"]
     assert cloud.names() == [task.output_prefix + name for name in ("errors.jsonl", "outcome.json", "report.json")]
     types = {blob.name.rpartition("/")[2]: blob.content_settings.content_type for blob in cloud.outputs.list_blobs()}

@@ -17,8 +17,9 @@ from pipeline.submission import Submission, submit
 from shared.errors import ServiceUnavailable
 from shared.events import decode_event
 from shared.locations import prefix_of
-from shared.outcome import decode_outcome, encode_outcome
-from shared.runs import Run, RunState, Upload
+from shared.outcome import Outcome, decode_outcome, encode_outcome
+from shared.runs import Run, RunState, Upload, claim
+from shared.task import TaskParameters
 from tests.doubles.faults import Crash, Fault, Faulty, Fuse
 from tests.unit.builders import World, an_outcome, laptop_settings
 
@@ -40,6 +41,13 @@ def dropped(world: World, name: str, content: bytes = b"[1]") -> Upload:
     return upload
 
 
+def keyed(world: World, run: Run, *, rejected: bool = False) -> Outcome:
+    """What the worker of a run's task records: it hands the task's key back."""
+    [order] = [order for order in world.batch.orders if order.task_id == run.attempt_id]
+    key = TaskParameters.from_environment(order.environment).result_key
+    return msgspec.structs.replace(an_outcome(run, rejected=rejected), result_key=key)
+
+
 def worked_out(world: World, name: str = "first.json", content: bytes = b"[1]", *, rejected: bool = False) -> Run:
     """A run that was processed, settled and published."""
     upload = dropped(world, name, content)
@@ -49,7 +57,7 @@ def worked_out(world: World, name: str = "first.json", content: bytes = b"[1]", 
     prefix = prefix_of(run)
     world.blobs.put("batch-output", prefix + "report.json", REPORT)
     world.blobs.put("batch-output", prefix + "errors.jsonl", b'{"record":1}\n')
-    world.blobs.put("batch-output", prefix + "outcome.json", encode_outcome(an_outcome(run, rejected=rejected)))
+    world.blobs.put("batch-output", prefix + "outcome.json", encode_outcome(keyed(world, run, rejected=rejected)))
     world.batch.complete(run.task, world.clock.now)
     Completion(world.services).poll()
     return world.ledger.get(run.run_id)
@@ -229,7 +237,7 @@ def test_host_that_dies_or_fails_at_any_step_loses_and_doubles_nothing(fault: Fa
             run = world.ledger.get(upload.run_id)
             if not done and run.task and task_id == run.attempt_id:
                 world.blobs.put("batch-output", prefix_of(run) + "report.json", REPORT)
-                world.blobs.put("batch-output", prefix_of(run) + "outcome.json", encode_outcome(an_outcome(run)))
+                world.blobs.put("batch-output", prefix_of(run) + "outcome.json", encode_outcome(keyed(world, run)))
                 world.batch.complete(run.task, world.clock.now)
     Completion(world.services).poll()
     world.clock.forward(minutes=2)
@@ -241,7 +249,29 @@ def test_host_that_dies_or_fails_at_any_step_loses_and_doubles_nothing(fault: Fa
     assert ("batch-output", prefix_of(run) + "report.json") in world.blobs.uploads
 
 
+def test_task_of_an_older_deployment_keeps_its_key() -> None:
+    """Its host died before marking the run, and the next deployment has other limits."""
+    world = a_world()
+    upload = dropped(world, "first.json")
+    submit(world.services, upload)
+    run = world.ledger.get(upload.run_id)
+    world.ledger.runs[run.run_id] = replace(claim(upload, world.clock.now), version=run.version)
+    before, world.settings = world.settings, laptop_settings(REUSE_RESULTS="true", MAX_QUANTITY="99")
+    submit(world.services, upload)
+    run = world.ledger.get(upload.run_id)
+    assert run.task
+    for name, content in (("report.json", REPORT), ("errors.jsonl", b"{}"), ("outcome.json", b"")):
+        document = content or encode_outcome(keyed(world, run))
+        world.blobs.put("batch-output", prefix_of(run) + name, document)
+    world.batch.complete(run.task, world.clock.now)
+    Completion(world.services).poll()
+    assert submit(world.services, dropped(world, "second.json")) is Submission.SUBMITTED, "other limits"
+    world.settings = before
+    assert submit(world.services, dropped(world, "third.json")) is Submission.REUSED, "the limits of that task"
+
+
 def test_outcomes_of_older_workers_still_read() -> None:
     """The new field has a default."""
     document = msgspec.json.encode({"status": "succeeded", "run_id": "x"})
-    assert decode_outcome(document).reused_from is None
+    outcome = decode_outcome(document)
+    assert (outcome.reused_from, outcome.result_key) == (None, "")

@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any, Self
 
+import msgspec
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -34,6 +35,7 @@ from shared.events import CloudEvent
 from shared.locations import archive_name, outcome_name, prefix_of
 from shared.outcome import encode_outcome
 from shared.runs import LEGAL_MOVES, Failure, Retention, Run, RunId, RunState, TaskKey, Upload, parse_attempt_id
+from shared.task import TaskParameters
 from tests.doubles.batch import MemoryBatch
 from tests.doubles.bus import MemoryBus
 from tests.doubles.faults import Crash, Fault, Faulty, Fuse
@@ -314,7 +316,10 @@ class Machine(RuleBasedStateMachine):
         assert named
         run = replace(self.ledger.runs[named[0]], attempt=named[1])
         if ("batch-output", outcome_name(run)) not in self.world.blobs.contents:
-            document = encode_outcome(an_outcome(run, rejected=rejected))
+            [order, *_] = [each for each in self.world.batch.orders if each.task_id == key.task_id]
+            handed_back = TaskParameters.from_environment(order.environment).result_key
+            outcome = msgspec.structs.replace(an_outcome(run, rejected=rejected), result_key=handed_back)
+            document = encode_outcome(outcome)
             self.world.blobs.put("batch-output", outcome_name(run), document)
 
     @invariant()

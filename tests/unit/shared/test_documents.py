@@ -46,6 +46,7 @@ def test_task_parameters_survive_the_environment(name: str, etag: str) -> None:
         size=5,
         output_container="batch-output",
         output_prefix=name + "/",
+        result_key="cd" * 16,
     )
     environment = told.to_environment()
     assert all(value.isascii() and value.isprintable() for value in environment.values())
