@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from pipeline.budgets import standings, told
+from pipeline.heartbeats import states
 from pipeline.ledger import RunFilter
 from pipeline.pool_doctor import examine
 from pipeline.services import Services
@@ -25,6 +27,7 @@ _MUCH_SKEW = timedelta(minutes=5)
 _LATE = timedelta(minutes=15)
 _LATE_EVENT = timedelta(minutes=5)
 _MANY_JOBS = 50
+_LOG = "Look into the function app's log for that function; what follows from it stands in docs/operations.md."
 _NEWEST = 20
 
 
@@ -227,8 +230,29 @@ def _timers(services: Services) -> Iterator[Line]:
             quiet = False
             fix = f"Look whether the timers {timers} run and why they fail; `batchjson sweep` does their work now."
             yield Line("timers", Health.FAIL, f"{said} for 15 minutes and more", fix)
+    for timer in states(services):
+        if timer.silent:
+            quiet = False
+            last = f"ran last at {timer.at:%Y-%m-%d %H:%M} UTC" if timer.at else "has never run"
+            fix = "Is the function app running? Restart it, and look into its log for that function."
+            yield Line("timers", Health.FAIL, f"{timer.timer} {last}; its schedule is {timer.schedule}", fix)
+        elif timer.problem:
+            quiet = False
+            yield Line("timers", Health.WARN, f"{timer.timer} failed the last time: {timer.problem}", _LOG)
     if quiet:
-        yield Line("timers", Health.OK, "no work of theirs is left undone")
+        yield Line("timers", Health.OK, "none is silent, and no work of theirs is left undone")
+
+
+def _budget(services: Services) -> Iterator[Line]:
+    """Files that wait for a budget look like files that nobody processes."""
+    limits = standings(services)
+    for limit in limits:
+        if limit.warns:
+            paused = " New files wait." if limit.exhausted else ""
+            fix = f"`batchjson budget raise {limit.scope.value} …` raises it for this {limit.scope.value}."
+            yield Line("budget", Health.WARN, told(limit) + paused, fix)
+    if limits and not any(limit.warns for limit in limits):
+        yield Line("budget", Health.OK, "no limit is nearly spent")
 
 
 def _receivers(services: Services) -> Iterator[Line]:
@@ -254,6 +278,7 @@ _LOOKS: tuple[tuple[str, tuple[str, ...], str, Look], ...] = (
     ("quotas", _BATCH, "", _quotas),
     ("events", _STORAGE, "Storage Table Data Contributor", _events),
     ("timers", _STORAGE, "Storage Table Data Contributor", _timers),
+    ("budget", _STORAGE, "Storage Table Data Contributor", _budget),
     ("receivers", _STORAGE, "", _receivers),
 )
 """What is looked at: its area, the settings and connections that it needs, the role that it takes, and how."""

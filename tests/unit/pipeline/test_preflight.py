@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from pipeline.budgets import Limit, Scope, set_limit
+from pipeline.heartbeats import TIMERS, heartbeat
 from pipeline.poison import PoisonUpload
 from pipeline.pool import Node, NodeState, PoolState
 from pipeline.preflight import Health, Line, preflight
@@ -173,3 +176,29 @@ def test_probe_that_cannot_be_written_names_the_role(monkeypatch: pytest.MonkeyP
     assert "Storage Blob Data Contributor" in wrong.fix
     monkeypatch.setattr(world.blobs, "upload", lambda *_: (_ for _ in ()).throw(RequestRefused("no")))
     assert [line.area for line in report(world) if line.health is Health.FAIL] == ["containers"]
+
+
+def test_silent_and_failing_timers_are_named() -> None:
+    """By the heartbeats that they leave."""
+    world = a_sound_world()
+    for timer in TIMERS:
+        with heartbeat(world.services, timer):
+            continue
+    for _ in range(12):
+        world.clock.forward(minutes=5)
+        for timer in TIMERS.keys() - {"sweep", "tend"}:
+            with heartbeat(world.services, timer):
+                continue
+        with suppress(ServiceUnavailable), heartbeat(world.services, "tend"):
+            raise ServiceUnavailable("It is down.")
+    found = [(line.health, line.said) for line in report(world) if line.area == "timers"]
+    assert [(Health.FAIL, f"sweep ran last at 2026-03-14 12:00 UTC; its schedule is {world.settings.sweep_schedule}"),
+            (Health.WARN, "tend failed the last time: It is down.")] == found  # fmt: skip
+
+
+@pytest.mark.parametrize(("amount", "health"), [("0", Health.WARN), ("5", Health.OK)])
+def test_budget_that_is_used_up_is_a_line(amount: str, health: Health) -> None:
+    """Files that wait for it look like files that nobody processes."""
+    world = a_sound_world()
+    set_limit(world.services, Limit(scope=Scope.DAY, amount=amount), "owner")
+    assert [line.health for line in report(world) if line.area == "budget"] == [health]
