@@ -47,6 +47,9 @@ var logs = [
   { name: 'batch-unreachable', severity: 1, silent: false, query: 'AppTraces | where Message startswith "circuit.opened"' }
   { name: 'operator-needed', severity: 1, silent: false, query: 'AppTraces | where Message startswith "operator."' }
   { name: 'pool-unwell', severity: 2, silent: false, query: 'AppTraces | where Message startswith "pool.unwell"' }
+  { name: 'mostly-failing', severity: 1, silent: false, query: loadTextContent('../queries/alert-mostly-failing.kql') }
+  { name: 'digest-fails', severity: 2, silent: false, query: loadTextContent('../queries/alert-digest-fails.kql') }
+  { name: 'webhook-resting', severity: 3, silent: false, query: loadTextContent('../queries/alert-webhook-resting.kql') }
   { name: 'runs-lost', severity: 2, silent: false, query: 'AppTraces | where Message startswith "run.lost"' }
   { name: 'notifications-given-up', severity: 2, silent: false, query: 'AppTraces | where Message startswith "notification.given_up"' }
   { name: 'dashboard-incomplete', severity: 3, silent: false, query: 'AppTraces | where Message startswith "dashboard.page_incomplete"' }

@@ -35,19 +35,6 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
   }
 }
 
-resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
-  name: guid(workspace.id, 'batchjson')
-  location: location
-  tags: tags
-  kind: 'shared'
-  properties: {
-    displayName: 'batchjson'
-    category: 'workbook'
-    sourceId: workspace.id
-    serializedData: loadTextContent('../workbook.json')
-  }
-}
-
 output workspaceId string = workspace.id
 output insightsName string = insights.name
 output insightsConnectionString string = insights.properties.ConnectionString

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,7 @@ import tree_sitter_bicep
 from tree_sitter import Language, Node, Parser
 
 INFRA = Path(__file__).resolve().parents[2] / "infra"
+_LOADED = re.compile(r"loadTextContent\('([^']+)'\)$")
 _PARSER = Parser(Language(tree_sitter_bicep.language()))
 _KINDS = {
     "parameter_declaration": "param",
@@ -119,6 +121,8 @@ class BicepFile:
                 return self.var(text_of(node))
             case "member_expression":
                 return self._member(node)
+            case "call_expression" if loaded := _LOADED.match(text_of(node)):
+                return (self.path.parent / loaded[1]).read_text()
             case "ternary_expression":
                 condition, yes, no = node.named_children
                 return Choice(text_of(condition), self.value(yes), self.value(no))

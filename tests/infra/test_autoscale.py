@@ -6,7 +6,7 @@ import inspect
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cli.simulate import simulate
@@ -50,6 +50,7 @@ def test_tasks_of_several_slots_need_more_nodes() -> None:
     assert sum(_nodes(6, task_slots=2)) == 3
 
 
+@settings(deadline=None)
 @given(
     pending=st.integers(0, 10_000), preempted=st.integers(0, 200), cap=st.integers(1, 100),
     spot=st.integers(0, 100), slots=st.integers(1, 64), task_slots=st.integers(1, 4),

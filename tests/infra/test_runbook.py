@@ -29,12 +29,14 @@ def _first_column(section: str) -> set[str]:
 
 
 def _queries() -> dict[str, str]:
-    return {entry["name"]: getattr(entry["query"], "text", entry["query"]) for entry in ALERTS.var("logs")}
+    return {entry["name"]: entry["query"] for entry in ALERTS.var("logs")}
 
 
 def _asked_for() -> set[str]:
     """The log events, or their beginnings, that alerts ask for."""
-    return {event for query in _queries().values() for event in re.findall(r'startswith "([a-z_.]+)"', query)}
+    return {
+        event for query in _queries().values() for event in re.findall(r'Message (?:startswith|==) "([a-z_.]+)"', query)
+    }
 
 
 def _log_events() -> Iterator[tuple[str, str]]:
@@ -66,10 +68,27 @@ def test_alerts_ask_for_events_that_are_logged() -> None:
     assert not [asked for asked in _asked_for() if not any(event.startswith(asked) for event in logged)]
 
 
+def test_every_alert_among_the_queries_is_deployed() -> None:
+    """`infra/queries/alert-NAME.kql` is the alert NAME, of the severity that its first line says."""
+    files = {file.stem.removeprefix("alert-"): file.read_text() for file in (INFRA / "queries").glob("alert-*.kql")}
+    deployed = {entry["name"]: (entry["query"], entry["severity"]) for entry in ALERTS.var("logs")}
+    for name, text in files.items():
+        assert deployed[name] == (text, int(re.match(r"// Alert, severity (\d)", text)[1]))  # type: ignore[index]
+
+
+def test_the_workbook_shows_every_query_that_is_about_all_runs() -> None:
+    """One that asks for a run by its id is for the Logs page."""
+    shown = {chart["query"] for chart in module("modules/workbook.bicep").var("charts")}
+    for file in (INFRA / "queries").glob("*.kql"):
+        if not file.stem.startswith("alert-") and file.stem != "one-run":
+            assert file.read_text() in shown, file.name
+
+
 def test_alerts_on_silence_watch_functions_that_exist() -> None:
     """A misspelt timer would be silent for ever."""
     functions = set(re.findall(r'function_name\("(\w+)"\)', (ROOT / "function_app.py").read_text()))
-    watched = {name for query in _queries().values() for name in re.findall(r'"(\w+)"', query) if "Name" in query}
+    silent = [entry["query"] for entry in ALERTS.var("logs") if entry["silent"]]
+    watched = {name for query in silent for name in re.findall(r'"(\w+)"', query)}
     assert {"poll_completions", "sweep", "tend"} == watched
     assert watched <= functions
 
