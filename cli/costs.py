@@ -18,6 +18,7 @@ from cli.text import counted, grouped, rough, shorten, shown, size
 from shared.cost import amount_of
 
 if TYPE_CHECKING:
+    from pipeline.budgets import Standing
     from pipeline.costs import CostLine, Forecast, Overview, PoolCost
 
 _NAME_WIDTH = 30
@@ -43,12 +44,20 @@ def costs(
 ) -> None:
     """Tell what runs cost, per file and per GB, what the pool's idle time cost, and what the month comes to."""
     services, output = invocation.services(), invocation.output
+    from pipeline.budgets import standings, told
     from pipeline.costs import overview  # the Azure SDKs behind it take longer to load than `--help` may take
 
     with output.busy("Summing"):
         found = overview(services, read_moment(since, services.clock()).date())
+        limits = standings(services)
     output.document(_document(found))
-    output.show(*_picture(found, by))
+    output.show(*_picture(found, by), *(Text(told(limit), style=_style(limit)) for limit in limits))
+
+
+def _style(limit: Standing) -> str:
+    if limit.exhausted:
+        return "red"
+    return "yellow" if limit.warns else ""
 
 
 def lines_of(found: Overview, by: By) -> tuple[CostLine, ...]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from pipeline.ledger import RunFilter
+from pipeline.ledger import RunFilter, change_run
 from pipeline.ledger_table import TableLedger
 from shared.connections import Connection
 from shared.errors import RunNotFound
@@ -113,3 +115,22 @@ def test_row_that_is_stale_for_long_is_dropped_by_its_reader(
     assert found_in(ledger, RunState.SUBMITTED) == []
     assert stale_rows() == 0
     assert found_in(ledger, RunState.CLAIMED) == [run]
+
+
+def test_crash_while_a_run_is_marked_as_published_counts_it_once(storage: Connection, fresh: str) -> None:
+    """Whoever marks it later, by another clock, writes the same row of what it cost."""
+    for writes in range(5):
+        sound = TableLedger(storage, f"{fresh}{writes}")
+        run = sound.claim(a_claimed_run())
+        run = sound.save(run.submitted(TaskKey("j", "t"), NOON), run)
+        run = sound.save(run.ended_without_outcome(RunState.FAILED, Failure("c", "m"), NOON), run)
+        crashing = TableLedger(storage, f"{fresh}{writes}")
+        crashing._opened = Crashing(sound._table, writes)  # type: ignore[assignment]
+        with suppress(Crash):
+            crashing.save(replace(run, notified_at=NOON + timedelta(hours=1)), run)
+
+        def published(found: Run) -> Run | None:
+            return None if found.notified_at else replace(found, notified_at=NOON + timedelta(hours=5))
+
+        change_run(sound, run.run_id, published)
+        assert [each.attempt_id for each in sound.spent(NOON, NOON + timedelta(days=1))] == [run.attempt_id]

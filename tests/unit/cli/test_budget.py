@@ -27,6 +27,7 @@ def test_budget_is_set_shown_raised_and_dropped(cloud: Cloud) -> None:
     [day, month] = raised["limits"]
     assert (day["limit"], day["raised"], day["intake_paused"]) == ("1.000000000", True, False)
     assert (month["prefix"], month["scope"], month["ends"]) == ("orders", "month", "2025-07-01T00:00:00Z")
+    assert "0 % of the budget of day 2025-06-01 is spent" in " ".join(cloud.invoke("costs").out.split())
     cloud.invoke("budget", "drop", "day")
     assert len(cloud.invoke("budget", "show", "--json").document["limits"]) == 1
 
