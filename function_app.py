@@ -25,8 +25,10 @@ from pipeline.tell import tell_endpoints
 from pipeline.tending import tend
 from shared.errors import SettingsError
 from shared.settings import Settings
+from shared.telemetry import quieten_libraries
 
 log = logging.getLogger("batchjson")
+quieten_libraries()
 
 try:
     settings = Settings.from_env(os.environ)

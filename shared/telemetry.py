@@ -46,6 +46,11 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(KeyValueFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    quieten_libraries()
+
+
+def quieten_libraries() -> None:
+    """Let libraries log warnings only: at level info they log addresses, with names of blobs or a webhook's token."""
     for noisy in ("azure", "httpx", "httpcore", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 

@@ -98,6 +98,8 @@ var platform = {
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'Authorization=AAD;ClientId=${identityClientId}'
   // The Python worker sets Azure Monitor's OpenTelemetry up, once: nothing of ours may do so a second time.
   PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
+  // Spans of the SDKs' own calls would hold addresses: names of blobs, a webhook's token. And a poll makes dozens a minute.
+  OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,httpx,requests,urllib,urllib3'
   // Our packages before those of the worker (Python 3.11 and 3.12; newer ones do so by themselves).
   PYTHON_ISOLATE_WORKER_DEPENDENCIES: '1'
   // People's sign-in is vouched for by the app's identity: no client secret.

@@ -17,6 +17,7 @@ OF_THE_HOST = {
     "APPLICATIONINSIGHTS_CONNECTION_STRING": "the host sends its telemetry there",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "… by Entra ID",
     "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID": "App Service authentication signs in with the app's identity",
+    "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "no spans that hold addresses",
     "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "the Python worker sends its telemetry there, too",
     "PYTHON_ISOLATE_WORKER_DEPENDENCIES": "our packages before the worker's, on Python 3.11 and 3.12",
 }

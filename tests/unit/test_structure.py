@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.unit.builders import ROOT
+from tests.unit.builders import ROOT, sample_values
 
 GATEWAYS = {
     "pipeline/azure_errors.py",
@@ -87,3 +90,16 @@ def calls_in_functions(file: Path) -> Iterator[ast.Call]:
     for function in ast.walk(ast.parse(file.read_text())):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             yield from (node for node in ast.walk(function) if isinstance(node, ast.Call))
+
+
+def test_libraries_of_the_function_app_do_not_log_addresses() -> None:
+    """At level info httpx and the SDKs log every address: names of blobs, a webhook's token."""
+    tell = (
+        "import function_app, logging; print([logging.getLogger(n).isEnabledFor(20) for n in ('azure.core', 'httpx')])"
+    )
+    script = f"import logging; logging.basicConfig(level=logging.INFO); {tell}"
+    environment = {**os.environ, **sample_values(), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[False, False]"
