@@ -189,8 +189,15 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True):
     after: float | None
 
 
+class PortalLink(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of the Azure portal."""
+
+    what: str
+    url: str
+
+
 class Places(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the things of a run are: addresses of blobs, and what the task is called in Batch."""
+    """Where the things of a run are: names of blobs, what the task is called in Batch, pages of the Azure portal."""
 
     input: str
     output: str
@@ -199,6 +206,7 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     job: str | None
     task: str | None
     node: str | None
+    portal: list[PortalLink]
 
 
 class RunView(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,11 +223,15 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogText(msgspec.Struct, frozen=True, kw_only=True):
-    """The text that a task wrote; null when there is none (yet). `cut` says that it was too large to be shown."""
+    """The text that a task wrote; null when there is none (yet).
+
+    `cut` says that it was too large to be shown, or is longer than this; `live` that it comes from the node.
+    """
 
     name: str
     text: str | None
-    cut: bool
+    cut: bool = False
+    live: bool = False
 
 
 class LogsView(msgspec.Struct, frozen=True, kw_only=True):

@@ -137,7 +137,8 @@ def demand_own_page(headers: Mapping[str, str]) -> None:
         When the browser says that it comes from elsewhere, or our header or the type JSON is missing.
     """
     site, origin = headers.get("sec-fetch-site", ""), headers.get("origin", "")
-    if site not in ("", "same-origin") or (origin and urlsplit(origin).netloc != headers.get("host", "")):
+    foreign = origin and urlsplit(origin).netloc != headers.get("host", "")
+    if site != "same-origin" and (site or foreign):  # what the browser says of the site counts, behind a proxy, too
         raise Refused(HTTPStatus.FORBIDDEN, "Actions are taken from the dashboard's own page only.")
     if ACTION_HEADER not in headers:
         raise Refused(HTTPStatus.FORBIDDEN, f"An action needs the header {ACTION_HEADER}.")

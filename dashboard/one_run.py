@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from dashboard.documents import FileQuery, LogsView, LogText, Places, RunQuery, RunView, StepView
 from dashboard.errors import Refused
+from dashboard.portal import portal_links
 from pipeline.notification.advice import advise
 from pipeline.services import Services
 from shared.clock import to_iso
@@ -75,6 +76,7 @@ def _places(services: Services, run: Run) -> Places:
         job=run.task.job_id if run.task else None,
         task=run.task.task_id if run.task else None,
         node=run.node_id,
+        portal=portal_links(settings),
     )
 
 
@@ -96,10 +98,18 @@ def _log(services: Services, run: Run, name: str) -> LogText:
     try:
         content = services.blobs.read(services.settings.logs_container, prefix_of(run) + name, _LARGEST_LOG)
     except BlobGone:
-        return LogText(name=name, text=None, cut=False)
+        return _live_log(services, run, name)
     except RequestRefused:
         return LogText(name=name, text=None, cut=True)
-    return LogText(name=name, text=content.decode("utf-8", "replace"), cut=False)
+    return LogText(name=name, text=content.decode("utf-8", "replace"))
+
+
+def _live_log(services: Services, run: Run, name: str) -> LogText:
+    """What the task has written so far, from its node: Batch uploads it when the task has ended."""
+    content = services.batch.read_output(run.task, name, 0, _LARGEST_LOG) if run.task else None
+    if content is None:
+        return LogText(name=name, text=None)
+    return LogText(name=name, text=content.decode("utf-8", "replace"), cut=len(content) == _LARGEST_LOG, live=True)
 
 
 def read_file(services: Services, query: FileQuery) -> bytes:

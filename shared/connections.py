@@ -180,6 +180,15 @@ def account_name(connection: Connection) -> str:
     return (urlsplit(endpoint).hostname or "").partition(".")[0]
 
 
+def batch_account(connection: Connection) -> str:
+    """The Batch account's name."""
+    if not connection.by_identity:
+        return connection.require("AccountName")
+    endpoint = connection.require("accountEndpoint")
+    host = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}").hostname or ""
+    return host.partition(".")[0]
+
+
 def blob_service(connection: Connection) -> BlobServiceClient:
     """A client for the blobs of a storage connection."""
     from azure.storage.blob import BlobServiceClient

@@ -63,7 +63,7 @@ function Picture({ view, base, which, session, ask }) {
     ${run.state === "succeeded" && html`<${ReportOf} base=${base} which=${which} />`}
     ${["claimed", "submitted"].includes(run.state) && html`<${WhyNot} run=${run} />`}
     <${Section} title="Where" id="places"><${Places} view=${view} base=${base} which=${which} /><//>
-    ${run.node_id && html`<${Logs} base=${base} which=${which} />`}
+    ${run.job_id && html`<${Logs} base=${base} which=${which} />`}
   `;
 }
 
@@ -140,6 +140,7 @@ function Places({ view, base, which }) {
       <dt>Logs</dt><dd><code class="name">${shown(places.logs)}</code>${run.node_id && html`<div class="files">${file("stderr.txt")} ${file("stdout.txt")}</div>`}</dd>
       <dt>Batch</dt><dd>${places.job ? html`job <code>${shown(places.job)}</code>, task <code>${shown(places.task)}</code>` : "no task yet"}</dd>
       <dt>Node</dt><dd>${places.node ? html`<code>${shown(places.node)}</code> in pool <code>${shown(places.pool)}</code>` : html`none yet, pool <code>${shown(places.pool)}</code>`}${run.exit_code !== null && `, exit code ${run.exit_code}`}</dd>
+      ${places.portal.length > 0 && html`<dt>Azure portal</dt><dd class="files">${places.portal.map((each) => html`<a href=${each.url} target="_blank" rel="noopener noreferrer">${each.what}</a>`)}</dd>`}
       <dt>This day</dt><dd><${Link} to=${pathWith("/runs", dayOf(run))}>All runs of this day<//>${folderOf(run) && html`, <${Link} to=${pathWith("/runs", { prefix: folderOf(run) })}>all of <${Name}>${folderOf(run)}<//><//>`}</dd>
     </dl>
     ${run.earlier_attempts.length > 0 && html`<h3>Attempts before</h3><ul class="plain">${run.earlier_attempts.map((each) => html`<li>
@@ -158,11 +159,11 @@ const folderOf = (run) => run.blob.name.slice(0, run.blob.name.indexOf("/") + 1)
 function Logs({ base, which }) {
   const [wanted, setWanted] = useState(false);
   const read = useRead(wanted ? apiUrl(`${base}/logs`, which) : null);
-  return html`<${Section} title="Task log" id="logs" aside=${!wanted && html`<button type="button" class="quiet" onClick=${() => setWanted(true)}>Show</button>`}>
+  return html`<${Section} title="Task log" id="logs" aside=${html`<button type="button" class="quiet" onClick=${() => (wanted ? read.reload() : setWanted(true))}>${wanted ? "Read again" : "Show"}</button>`}>
     ${read.error && html`<${Trouble} error=${read.error} retry=${read.reload} />`}
     ${wanted && read.loading && html`<${Loading} />`}
-    ${read.data && read.data.logs.map((log) => html`<h3>${log.name}</h3>
-      ${log.text ? html`<pre tabindex="0" role="region" aria-label=${log.name}>${log.text}</pre>` : html`<p class="muted">${log.cut ? "Too large to be shown: save it." : log.text === "" ? "Empty." : "Not there (yet)."}</p>`}`)}
+    ${read.data && read.data.logs.map((log) => html`<h3>${log.name} ${log.live && html`<span class="muted">so far, from the node</span>`}</h3>
+      ${log.text ? html`<pre tabindex="0" role="region" aria-label=${log.name}>${log.text}</pre>${log.cut && html`<p class="muted">It is longer than this: save it.</p>`}` : html`<p class="muted">${log.cut ? "Too large to be shown: save it." : log.text === "" ? "Empty." : "Not there (yet)."}</p>`}`)}
   <//>`;
 }
 

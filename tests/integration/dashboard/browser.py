@@ -116,3 +116,18 @@ def save_download(page: Page, click: str, folder: Path) -> Path:
     path = folder / download.value.suggested_filename
     download.value.save_as(path)
     return path
+
+
+def focused(page: Page) -> str:
+    """What the keyboard is on."""
+    text: str = page.evaluate("document.activeElement.textContent.trim() || document.activeElement.name")
+    return text
+
+
+def tab_to(page: Page, wanted: str, most: int = 60) -> None:
+    """Press Tab until the keyboard is on something."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if focused(page) == wanted:
+            return
+    raise AssertionError(f"{wanted} was not reached by keyboard; the last was {focused(page)}")

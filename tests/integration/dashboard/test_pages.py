@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Route, expect
 
 from local.cloud import start
 from pipeline.services import Services
 from shared.runs import RunState
 from shared.settings import Settings
-from tests.integration.dashboard.browser import WAIT_MS, Pages, browser, chromium, save_download
+from tests.integration.dashboard.browser import WAIT_MS, Pages, browser, chromium, focused, save_download, tab_to
 from tests.integration.dashboard.world import EVIL, World, fill
 
-pytestmark = [pytest.mark.cloud, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.cloud,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(
+        bool(os.environ.get("CI")) and sys.version_info >= (3, 12),
+        reason="CI looks at the pages once, under Python 3.11: they are the same under each",
+    ),
+]
 WIDTHS = (360, 1600)
 SCHEMES = ("dark", "light")
 
@@ -218,21 +227,6 @@ def test_evil_names_lead_to_their_own_runs(world: World, pages: Pages) -> None:
         page.get_by_role("link", name=f"evil/{text}.json").click()
         pages.settle()
         expect(page).to_have_url(re.compile(world.runs[f"evil/{text}.json"].run_id))
-
-
-def focused(page: Page) -> str:
-    """What the keyboard is on."""
-    text: str = page.evaluate("document.activeElement.textContent.trim() || document.activeElement.name")
-    return text
-
-
-def tab_to(page: Page, wanted: str, most: int = 60) -> None:
-    """Press Tab until the keyboard is on something."""
-    for _ in range(most):
-        page.keyboard.press("Tab")
-        if focused(page) == wanted:
-            return
-    raise AssertionError(f"{wanted} was not reached by keyboard; the last was {focused(page)}")
 
 
 def test_everything_is_reached_by_keyboard(world: World, pages: Pages) -> None:

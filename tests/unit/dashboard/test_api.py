@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from dashboard.api import BASE
 from dashboard.headers import HEADERS
-from dashboard.listing import harmless
+from dashboard.portal import portal_links
 from pipeline.budgets import Limit, Scope, set_limit
 from pipeline.pool import Node, NodeState
 from shared.errors import AccessDenied, BatchJsonError, LedgerConflict, ServiceUnavailable
 from shared.locations import prefix_of
 from shared.runs import Run, RunId, RunState
+from shared.settings import Settings
 from tests.doubles.ledger import MemoryLedger
-from tests.unit.builders import HOSTILE_NAME, NOON, ROOT, World
-from tests.unit.dashboard.conftest import ACTS, Client, asking
+from tests.unit.builders import HOSTILE_NAME, NOON, ROOT, World, laptop_settings
+from tests.unit.dashboard.conftest import Client, asking
 from tests.unit.dashboard.runs import put
+from tests.unit.shared.test_settings import AZURE
 
 ALL = (RunState.CLAIMED, RunState.SUBMITTED, RunState.SUCCEEDED, RunState.REJECTED, RunState.FAILED, RunState.LOST)
-
-
-def names(client: Client, query: str = "") -> list[str]:
-    """The files of a page of runs."""
-    return [row["name"] for row in client.get(f"api/runs?{query}").json()["runs"]]
 
 
 def test_route_is_the_one_that_the_page_is_told() -> None:
@@ -108,95 +101,6 @@ def test_many_viewers_cost_as_much_as_one(world: World, client: Client) -> None:
     assert client.get("api/now").json()["waiting"]["claimed"] == 1
 
 
-def test_filters_combine(world: World, client: Client) -> None:
-    """State, prefix, text and time, each narrowing."""
-    put(world, "orders/May.json", RunState.FAILED, NOON - timedelta(hours=1))
-    put(world, "orders/june.json", RunState.FAILED, NOON - timedelta(hours=2))
-    put(world, "orders/may-2.json", RunState.SUCCEEDED, NOON - timedelta(hours=3))
-    put(world, "other/may.json", RunState.FAILED, NOON - timedelta(hours=4))
-    put(world, "orders/may-old.json", RunState.FAILED, NOON - timedelta(days=3))
-    assert names(client) == [
-        "orders/May.json", "orders/june.json", "orders/may-2.json", "other/may.json", "orders/may-old.json",
-    ]  # fmt: skip
-    assert names(client, "state=failed&prefix=orders/&text=MAY&since=1d") == ["orders/May.json"]
-    assert names(client, "until=150m&since=2026-03-14T00:00") == ["orders/may-2.json", "other/may.json"]
-
-
-def test_run_is_found_by_its_id_or_the_beginning_of_it(world: World, client: Client) -> None:
-    """An id is what mails, logs and Batch show."""
-    run = put(world, "orders/a.json", RunState.SUCCEEDED)
-    put(world, "orders/b.json", RunState.SUCCEEDED)
-    assert names(client, f"text={run.run_id}") == ["orders/a.json"]
-    assert names(client, f"text={run.run_id}-2") == ["orders/a.json"]
-    assert names(client, f"text={run.run_id[:8]}") == ["orders/a.json"]
-    assert names(client, f"text={run.run_id}&state=failed") == []
-
-
-def test_pages_lead_through_everything_once(world: World, client: Client) -> None:
-    """The token of a page asks for the next; nothing is skipped or told twice."""
-    for number in range(25):
-        put(world, f"{number:02}.json", RunState.SUCCEEDED, NOON - timedelta(minutes=number))
-    seen: list[str] = []
-    token: str | None = ""
-    while token is not None:
-        page = client.get("api/runs", params={"limit": 10, "after": token}).json()
-        seen += [row["name"] for row in page["runs"]]
-        token = page["next"]
-    assert seen == [f"{number:02}.json" for number in range(25)]
-
-
-def test_rare_text_is_looked_for_a_bounded_while(world: World, client: Client) -> None:
-    """One request looks at a thousand runs; the next goes on where it stopped."""
-    for number in range(1_250):
-        put(world, f"{number:04}.json", RunState.CLAIMED, NOON - timedelta(seconds=number))
-    first = client.get("api/runs?text=1234").json()
-    assert (first["runs"], first["looked_at"]) == ([], 1_000)
-    second = client.get("api/runs", params={"text": "1234", "after": first["next"]}).json()
-    assert [row["name"] for row in second["runs"]] == ["1234.json"]
-
-
-@pytest.mark.parametrize("query", ["state=odd", "since=yesterday", "limit=0", "limit=9999", "colour=red", "after=odd"])
-def test_wrong_question_is_told_what_is_wrong(client: Client, query: str) -> None:
-    """Nothing is guessed, and nothing unknown ignored."""
-    answer = client.get(f"api/runs?{query}")
-    assert answer.status_code == 400
-    assert answer.json()["error"]
-
-
-def test_csv_holds_what_fits(world: World, client: Client) -> None:
-    """With the same filter as the list, told to be cut where it is."""
-    for number in range(5):
-        put(world, f"a/{number}.json", RunState.SUCCEEDED, NOON - timedelta(minutes=number))
-    put(world, "b/5.json", RunState.FAILED)
-    answer = client.get("api/runs.csv?prefix=a/&limit=3")
-    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
-    assert [row["name"] for row in rows] == ["a/0.json", "a/1.json", "a/2.json"]
-    assert rows[0]["total_revenue"] == "139.56"
-    assert answer.headers["x-complete"] == "false"
-    assert "runs-newest-3.csv" in answer.headers["content-disposition"]
-    assert client.get("api/runs.csv?prefix=a/&limit=5").headers["x-complete"] == "true"
-
-
-FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1", '=HYPERLINK("http://evil.example")']
-
-
-@pytest.mark.parametrize("name", FORMULAS)
-def test_no_cell_is_a_formula(world: World, client: Client, name: str) -> None:
-    """A blob's name was chosen by a stranger, and spreadsheets run what begins so."""
-    put(world, f"{name}.json", RunState.SUCCEEDED)
-    content = client.get("api/runs.csv").content.decode("utf-8-sig")
-    [row] = list(csv.DictReader(io.StringIO(content)))
-    assert row["name"] == f"'{name}.json"
-
-
-@given(st.text())
-def test_harmless_text_never_begins_as_a_formula(text: str) -> None:
-    """And nothing of it is lost."""
-    cell = harmless(text)
-    assert cell.endswith(text)
-    assert not cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r"))
-
-
 def test_run_tells_its_steps_and_what_to_do(world: World, client: Client) -> None:
     """Each step with the seconds since the one before; a failure with its reason and advice."""
     run = put(world, HOSTILE_NAME, RunState.FAILED)
@@ -237,6 +141,27 @@ def test_report_logs_and_files_are_those_of_the_run(world: World, client: Client
     assert saved.headers["content-disposition"].startswith("attachment")
 
 
+def test_log_of_a_running_task_comes_from_its_node(world: World, client: Client) -> None:
+    """Batch uploads what it wrote only when it has ended."""
+    run = put(world, "a.json", RunState.SUBMITTED)
+    assert run.task
+    world.batch.outputs[run.task, "stderr.txt"] = b"half way"
+    [stderr, stdout] = client.get(f"api/runs/{run.run_id}/logs").json()["logs"]
+    assert (stderr["text"], stderr["live"], stdout["text"]) == ("half way", True, None)
+
+
+def test_portal_is_linked_in_azure() -> None:
+    """By the names that the settings hold."""
+    identity = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-one/providers/x/y/id"
+    settings = Settings.from_env({**AZURE, "WORKER_IDENTITY_RESOURCE_ID": identity})
+    group = f"https://portal.azure.com/#@/resource{identity.removesuffix('/providers/x/y/id')}"
+    assert [link.url for link in portal_links(settings)] == [
+        f"{group}/providers/Microsoft.Storage/storageAccounts/stbatchjson",
+        f"{group}/providers/Microsoft.Batch/batchAccounts/ba",
+    ]
+    assert portal_links(laptop_settings()) == []
+
+
 @pytest.mark.parametrize("file", ["../secret", "outcome.json.bak", "..%2f..%2fsecret", "report.json%00"])
 def test_no_other_file_can_be_asked_for(world: World, client: Client, file: str) -> None:
     """Names are picked from a list, not made of what was asked."""
@@ -258,69 +183,6 @@ def test_explanation_is_that_of_the_command(world: World, client: Client) -> Non
     assert answer["missing"] == "job"
     assert answer["cause"]
     assert answer["fix"]
-
-
-def replaying(client: Client, **order: object) -> dict[str, object]:
-    """Ask for a replay."""
-    answer = client.post("api/actions/replay", json=order, headers=ACTS)
-    assert answer.status_code == 200, answer.text
-    found: dict[str, object] = answer.json()
-    return found
-
-
-def test_replay_is_planned_first_and_then_done(world: World, client: Client) -> None:
-    """A dry run changes nothing; the same order without it begins the next attempts."""
-    upload = world.blobs.put("batch-input", "orders/a.json", b"{}")
-    run = put(world, "orders/a.json", RunState.FAILED)
-
-    del world.ledger.runs[run.run_id]
-    run = replace(run, upload=upload)
-    world.ledger.runs[run.run_id] = run
-    put(world, "orders/gone.json", RunState.FAILED)
-    plan = replaying(client, where={"state": "failed"})
-    assert [row["name"] for row in plan["runs"]] == ["orders/a.json"]  # type: ignore[attr-defined]
-    assert [each["reason"] for each in plan["refused"]] == ["the file was deleted"]  # type: ignore[attr-defined]
-    assert world.ledger.get(run.run_id).attempt == 1
-    done = replaying(client, where={"state": "failed"}, dry_run=False)
-    assert len(done["runs"]) == 1  # type: ignore[arg-type]
-    assert world.ledger.get(run.run_id).attempt == 2
-
-
-@pytest.mark.parametrize(
-    "order", [{}, {"runs": ["0" * 32], "where": {}}, {"where": {"state": "claimed"}}, {"all": True}]
-)
-def test_replay_without_saying_which_is_refused(client: Client, order: dict[str, object]) -> None:
-    """Nobody replays everything by leaving something out."""
-    assert client.post("api/actions/replay", json=order, headers=ACTS).status_code == 400
-
-
-def test_task_of_an_open_run_can_be_ended(world: World, client: Client) -> None:
-    """And only of such a run."""
-    run = put(world, "a.json", RunState.SUBMITTED)
-    assert client.post("api/actions/end", json={"run_id": run.run_id}, headers=ACTS).json() == {"ended": True}
-    done = put(world, "b.json", RunState.SUCCEEDED)
-    assert client.post("api/actions/end", json={"run_id": done.run_id}, headers=ACTS).status_code == 409
-
-
-def test_sweep_tells_what_it_found(world: World, client: Client) -> None:
-    """In a dry run, what it would do."""
-    world.blobs.put("batch-input", "missed.json", b"{}")
-    answer = client.post("api/actions/sweep", json={"dry_run": True}, headers=ACTS).json()
-    assert answer["dry_run"] is True
-    assert answer["counts"]["missing"] == 1
-
-
-def test_doctor_tells_each_thing_it_looked_at(client: Client) -> None:
-    """With its health, and a fix where there is something to mend."""
-    lines = client.post("api/actions/doctor", content="{}", headers=ACTS).json()["lines"]
-    assert {line["health"] for line in lines} <= {"ok", "warn", "fail", "unseen"}
-    assert "settings" in {line["area"] for line in lines}
-    assert all(line["fix"] for line in lines if line["health"] == "fail")
-
-
-def test_body_without_end_is_not_read(client: Client) -> None:
-    """An order is small."""
-    assert client.post("api/actions/sweep", content=b" " * 70_000, headers=ACTS).status_code == 413
 
 
 @dataclass
