@@ -18,7 +18,7 @@ from pipeline.digests import send_digests
 from pipeline.heartbeats import heartbeat
 from pipeline.notify import notify_by_mail
 from pipeline.pool_doctor import Repair, inspect_pool
-from pipeline.reconcile import sweep
+from pipeline.reconcile import EVENT_AGE, sweep
 from pipeline.services import Services
 from pipeline.submission import receive
 from pipeline.tell import tell_endpoints
@@ -88,7 +88,7 @@ def poll_completions(timer: func.TimerRequest) -> None:
 def sweep_all(timer: func.TimerRequest) -> None:
     """Find what fell through, and put it back."""
     with heartbeat(services(), "sweep"):
-        report = sweep(services())
+        report = sweep(services(), patience=EVENT_AGE)
         if report.problems:
             log.warning("sweep.incomplete", extra={"problems": len(report.problems), "late": timer.past_due})
             raise report.problems[0]

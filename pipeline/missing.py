@@ -50,12 +50,19 @@ class Compared:
     problem: BatchJsonError | None = None
 
 
-def compare(services: Services, *, dry_run: bool) -> Compared:
-    """Go on with the pass, or begin one; submit what has no run. A dry run looks only, and moves no bookmark."""
+def compare(services: Services, *, dry_run: bool, patience: timedelta = timedelta(0)) -> Compared:
+    """Go on with the pass, or begin one; submit what has no run. A dry run looks only, and moves no bookmark.
+
+    Parameters
+    ----------
+    patience
+        A younger upload is left to its event; at most ten minutes, since the next pass compares those again.
+    """
     mark, found = _standing(services), Compared()
     for _ in range(_MOST_PAGES):
         page = services.blobs.uploads_page(services.settings.input_container, mark.after, _PAGE)
-        recent = [upload for upload in page.uploads if upload.uploaded_at >= mark.since]
+        until = services.clock() - patience
+        recent = [upload for upload in page.uploads if mark.since <= upload.uploaded_at <= until]
         found = _joined(found, _compared(services, recent, dry_run=dry_run))
         if found.problem:
             return found

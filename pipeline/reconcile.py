@@ -29,6 +29,8 @@ from shared.runs import Run, RunState
 
 log = logging.getLogger(__name__)
 
+EVENT_AGE = timedelta(minutes=5)
+"""A younger upload's event may be on its way: in a burst, it waits behind thousands."""
 CLAIM_AGE = timedelta(minutes=5)
 """A younger claim is somebody's work in hand."""
 TASK_AGE = timedelta(minutes=10)
@@ -54,6 +56,7 @@ class SweepReport:
     """What a sweep found and did; what it would do, when it was a dry run."""
 
     dry_run: bool
+    patience: timedelta = timedelta(0)
     compared: Compared = field(default_factory=Compared)
     findings: Counter[Finding] = field(default_factory=Counter)
     poison: Counter[Verdict] = field(default_factory=Counter)
@@ -85,9 +88,15 @@ class SweepReport:
         }
 
 
-def sweep(services: Services, *, dry_run: bool = False) -> SweepReport:
-    """Do one sweep. What fails in one step is reported and holds up no other; the next sweep finds it again."""
-    report = SweepReport(dry_run)
+def sweep(services: Services, *, dry_run: bool = False, patience: timedelta = timedelta(0)) -> SweepReport:
+    """Do one sweep. What fails in one step is reported and holds up no other; the next sweep finds it again.
+
+    Parameters
+    ----------
+    patience
+        How long an upload's event may be on its way: a younger one is not taken for missed.
+    """
+    report = SweepReport(dry_run, patience)
     for step in (_uploads, _poison, _claims, _tasks, _unpublished, _retention, _costs, _purge, _purge_calls):
         try:
             step(services, report)
@@ -100,7 +109,7 @@ def sweep(services: Services, *, dry_run: bool = False) -> SweepReport:
 
 def _uploads(services: Services, report: SweepReport) -> None:
     try:
-        report.compared = compare(services, dry_run=report.dry_run)
+        report.compared = compare(services, dry_run=report.dry_run, patience=report.patience)
     except RequestRefused:
         if not report.dry_run:
             forget_place(services)

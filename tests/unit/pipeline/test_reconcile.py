@@ -11,7 +11,7 @@ from pipeline.completion import Completion
 from pipeline.lost import Finding
 from pipeline.poison import PoisonUpload
 from pipeline.poisoned import Verdict
-from pipeline.reconcile import SweepReport, sweep
+from pipeline.reconcile import EVENT_AGE, SweepReport, sweep
 from pipeline.submission import submit
 from shared.errors import QuotaReached, RequestRefused, ServiceUnavailable
 from shared.locations import outcome_name
@@ -71,6 +71,19 @@ def test_pass_compares_what_is_new_since_the_pass_before() -> None:
     world.clock.forward(hours=1)
     dropped(world, "new.json")
     assert swept(world).compared.uploads == 1
+
+
+def test_upload_whose_event_may_be_on_its_way_is_left_to_it() -> None:
+    """The timer is patient, and the pass after it looks again; a sweep by hand takes what is there."""
+    world = World()
+    upload = dropped(world)
+    report = sweep(world.services, patience=EVENT_AGE)
+    assert (report.summary, world.batch.orders) == ("0 uploads, 0 runs, 0 missing", [])
+    world.clock.forward(minutes=10)
+    assert sweep(world.services, patience=EVENT_AGE).compared.missing == 1
+    assert world.ledger.get(upload.run_id).state is RunState.SUBMITTED
+    dropped(world, "b.json")
+    assert sweep(world.services).compared.missing == 1
 
 
 def test_blob_older_than_the_ledgers_memory_is_not_taken_for_missing() -> None:
