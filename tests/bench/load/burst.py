@@ -24,7 +24,7 @@ _DROPPERS = 8
 _AUDIT = "audit"
 _PAGE = 250
 _STEP = 0.5
-_PATIENCE_SECONDS = 120
+_PATIENCE_SECONDS = 600
 """How long nothing may come until the benchmark gives up."""
 
 
