@@ -123,7 +123,8 @@ def _attempts(document: RunDocument) -> Table:
 
 def _places(run: Run, document: RunDocument) -> Table:
     table = _pairs()
-    table.add_row("input", Text(shown(f"{document.blob.container}/{document.blob.name}")))
+    source = document.archive or document.blob
+    table.add_row("input", Text(shown(f"{source.container}/{source.name}")))
     if document.report:
         table.add_row("report", Text(shown(f"{document.report.container}/{document.report.name}")))
     table.add_row("logs", Text(shown(f"{document.logs.container}/{document.logs.name}")))

@@ -17,6 +17,7 @@ from pipeline.heartbeats import states
 from pipeline.ledger import RunFilter
 from pipeline.pool_doctor import examine
 from pipeline.services import Services
+from shared.connections import is_loopback
 from shared.errors import AccessDenied, BatchJsonError, RequestRefused, ServiceUnavailable, SettingsError
 from shared.runs import RunState
 
@@ -88,12 +89,13 @@ def _fix(problem: BatchJsonError, role: str) -> str:
 
 def _settings(services: Services) -> Iterator[Line]:
     settings = services.settings
-    by_identity = settings.connection("STORAGE").by_identity
+    storage = settings.connection("STORAGE")
+    deployed = storage.by_identity and not is_loopback(storage.require("blobServiceUri"))
     yield Line("settings", Health.OK, "read, without a contradiction")
-    if by_identity and "@sha256:" not in settings.worker_image:
+    if deployed and "@sha256:" not in settings.worker_image:
         fix = "Name the image by digest (…@sha256:…), as azd does: a tag may come to mean another image."
         yield Line("settings", Health.WARN, f"WORKER_IMAGE is {settings.worker_image or 'not set'}", fix)
-    if by_identity and settings.blob_trigger_source != "EventGrid":
+    if deployed and settings.blob_trigger_source != "EventGrid":
         fix = "BLOB_TRIGGER_SOURCE=EventGrid: polling comes up to ten minutes late, and misses blobs."
         yield Line("settings", Health.WARN, "blobs are polled for", fix)
     if not settings.audiences and not settings.webhooks:

@@ -11,9 +11,9 @@ from shared.clock import to_iso
 from shared.cost import CostEstimate
 from shared.events import BlobRef, Place
 from shared.holds import Hold
-from shared.locations import prefix_of, report_name
+from shared.locations import archive_name, prefix_of, report_name
 from shared.outcome import AnomalyDigest, Counts
-from shared.runs import Run, RunState
+from shared.runs import Retention, Run, RunState
 from shared.settings import Settings
 
 
@@ -56,6 +56,7 @@ class RunDocument(msgspec.Struct, frozen=True, kw_only=True):
     timings: RunTimings
     logs: Place
     report: Place | None
+    archive: Place | None
     counts: Counts | None
     errors_by_code: dict[str, int]
     total_revenue: str | None
@@ -94,7 +95,7 @@ def attempt_document(run: Run) -> AttemptDocument:
 def run_document(run: Run, settings: Settings, earlier: Sequence[Run] = ()) -> RunDocument:
     """Write a run as a document; `earlier` are the attempts before the present one."""
     upload, outcome, failure = run.upload, run.outcome, run.failure
-    succeeded = run.state is RunState.SUCCEEDED
+    succeeded, moved = run.state is RunState.SUCCEEDED, run.retention is Retention.MOVING
     return RunDocument(
         run_id=run.run_id,
         attempt=run.attempt,
@@ -103,6 +104,7 @@ def run_document(run: Run, settings: Settings, earlier: Sequence[Run] = ()) -> R
         timings=_timings(run),
         logs=Place(container=settings.logs_container, name=prefix_of(run)),
         report=Place(container=settings.output_container, name=report_name(run)) if succeeded else None,
+        archive=Place(container=settings.archive_container, name=archive_name(run)) if moved else None,
         counts=outcome.counts if outcome else None,
         errors_by_code=outcome.errors_by_code if outcome else {},
         total_revenue=f"{outcome.total_revenue:.2f}" if outcome and succeeded else None,

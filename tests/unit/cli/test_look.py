@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import webbrowser
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from shared.errors import ServiceUnavailable
 from shared.locations import prefix_of
-from shared.runs import Run, RunState
+from shared.runs import Retention, Run, RunState
 from tests.unit.cli.conftest import AutomaticLedger, Cloud, steps_to
 
 
@@ -69,6 +71,21 @@ def test_followed_logs_end_with_the_run(cloud: Cloud, monkeypatch: pytest.Monkey
     result = cloud.invoke("logs", upload.run_id, "--follow")
     assert result.out.split() == ["first", "second", "last"]
     assert "The run is succeeded." in result.err
+
+
+def test_show_tells_where_an_archived_input_is_and_whose_result_it_is(cloud: Cloud) -> None:
+    """Neither job nor node, and no time of a worker."""
+    run = cloud.run("a.json")
+    stored = cloud.ledger.get(run.run_id)
+    assert stored.outcome
+    outcome = msgspec.structs.replace(stored.outcome, reused_from="0" * 32)
+    cloud.ledger.save(replace(stored, outcome=outcome, retention=Retention.MOVING), stored)
+    shown = " ".join(cloud.invoke("show", "a.json").out.split())
+    assert f"input batch-archive/a.json/{run.run_id}/input.json" in shown
+    assert "the result of run " + "0" * 32 in shown
+    assert "of memory" not in shown
+    document = cloud.invoke("show", "a.json", "--json").document
+    assert (document["reused_from"], document["archive"]["container"]) == ("0" * 32, "batch-archive")
 
 
 def test_watch_off_a_terminal_is_one_picture(cloud: Cloud) -> None:
