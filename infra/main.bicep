@@ -121,7 +121,7 @@ param logsDailyCapGb int = 1
 @description('Optional. A virtual network: private endpoints for storage, Service Bus (then Premium), Key Vault and Batch, their firewalls shut, nodes without public addresses behind a NAT gateway.')
 param privateNetworking bool = false
 
-@description('Optional. Public addresses (CIDR, separated by commas) that may reach storage, Key Vault, Batch and the function app all the same when privateNetworking is on.')
+@description('Optional. Public addresses (or ranges, separated by commas) that may reach storage, Key Vault, Batch and the function app all the same when privateNetworking is on.')
 param allowedAddresses string = ''
 
 @description('Optional. Locks against deletion on the storage account and Key Vault, and purge protection for the latter. azd down then fails until the locks are removed.')
