@@ -12,6 +12,7 @@ import pytest
 from tests.infra.bicep import INFRA
 from tests.infra.toolbox import ROOT, remembered, run
 
+pytestmark = pytest.mark.timeout(600)  # the first test installs the checkers, and checkov takes its time
 SKIPPED = {
     "CKV_AZURE_13": "App Service authentication is a setting of the whole app; it is set where a client id is given",
     "CKV_AZURE_17": "callers of the webhook are Event Grid and have no client certificate",

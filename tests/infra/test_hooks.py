@@ -65,7 +65,7 @@ class Project:
         path = f"{self.root / 'bin'}{os.pathsep}{os.environ['PATH']}"
         environment = {**os.environ, **VARIABLES, "PATH": path, "NOTES": str(self.root / "notes"), **changed}
         script = str(self.root / "infra" / "hooks" / f"{hook}.sh")
-        return subprocess.run([script], env=environment, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run([script], env=environment, capture_output=True, text=True, timeout=110, check=False)
 
     @property
     def notes(self) -> list[str]:
