@@ -64,7 +64,8 @@ app = typer.Typer(
     name="batchjson",
     cls=Group,
     help="Drop JSON files into a blob container; Azure Functions and Azure Batch do the rest.",
-    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a run did not succeed, 130 stopped by Ctrl-C. "
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a run did not succeed or something is not well, "
+    "130 stopped by Ctrl-C. "
     "Results go to stdout, messages to stderr. All commands: docs/cli.md",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

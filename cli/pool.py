@@ -61,7 +61,7 @@ def no_pool(services: Services) -> CommandFailed:
     """The error for a pool that is not there."""
     return CommandFailed(
         f"There is no pool {services.settings.batch_pool_id} in the Batch account.",
-        fix="Make it (`azd up`), or correct BATCH_POOL_ID.",
+        fix="Make it (`azd up`, or `batchjson pool create`), or correct BATCH_POOL_ID.",
     )
 
 

@@ -39,7 +39,7 @@ def why_no_node(
         When the task was added.
     """
     if pool is None:
-        fix = "Make the pool (`azd up`), or correct BATCH_POOL_ID."
+        fix = "Make the pool (`azd up`, or `batchjson pool create`), or correct BATCH_POOL_ID."
         return Reason(f"There is no pool {pool_id} in the Batch account.", fix)
     return _cannot_ever(pool, slots) or _nodes_there(pool, nodes, slots, now) or _no_nodes(pool, nodes, since, now)
 

@@ -105,7 +105,7 @@ def inspect_pool(services: Services, repair: Repair = Repair.NONE) -> Inspection
 def examine(pool_id: str, pool: PoolState | None, nodes: Sequence[Node], now: datetime) -> tuple[Complaint, ...]:
     """Say what is wrong with a pool and its nodes; nothing when all is well."""
     if pool is None:
-        fix = "Make the pool (`azd up`), or correct BATCH_POOL_ID."
+        fix = "Make the pool (`azd up`, or `batchjson pool create`), or correct BATCH_POOL_ID."
         return (Complaint(None, "PoolNotFound", f"There is no pool {pool_id} in the Batch account.", fix),)
     about_nodes = [complaint for node in nodes if (complaint := _about_node(node, now))]
     return (*_about_pool(pool), *_in_common(about_nodes, nodes))
