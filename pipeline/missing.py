@@ -61,8 +61,9 @@ def compare(services: Services, *, dry_run: bool, patience: timedelta = timedelt
     mark, found = _standing(services), Compared()
     for _ in range(_MOST_PAGES):
         page = services.blobs.uploads_page(services.settings.input_container, mark.after, _PAGE)
-        until = services.clock() - patience
-        recent = [upload for upload in page.uploads if mark.since <= upload.uploaded_at <= until]
+        recent = [upload for upload in page.uploads if upload.uploaded_at >= mark.since]
+        if patience:  # without it the clock is not asked: storage's may be ahead of ours
+            recent = [upload for upload in recent if upload.uploaded_at <= services.clock() - patience]
         found = _joined(found, _compared(services, recent, dry_run=dry_run))
         if found.problem:
             return found
