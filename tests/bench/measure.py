@@ -23,6 +23,7 @@ class Measured:
     """Of all its processes together: what is left of a figure when others use the machine."""
     peak_bytes: int
     stdout: bytes
+    stderr: bytes
 
 
 def measure(command: Sequence[str], cwd: Path) -> Measured:
@@ -49,7 +50,7 @@ def measure(command: Sequence[str], cwd: Path) -> Measured:
         watcher.join()
     if process.returncode:
         raise RuntimeError(f"{command} failed: {stderr.decode(errors='replace')[-2000:]}")
-    return Measured(seconds, _cpu_seconds_of_children() - used, peak[0], stdout)
+    return Measured(seconds, _cpu_seconds_of_children() - used, peak[0], stdout, stderr)
 
 
 def _cpu_seconds_of_children() -> float:
