@@ -7,6 +7,8 @@ from shared.runs import INPUT_SUFFIXES, Run, RunId, attempt_id
 REPORT = "report.json"
 ERRORS = "errors.jsonl"
 OUTCOME = "outcome.json"
+PARTIAL = "partial.bin"
+"""What the daily roll-up merges (worker/partial.py)."""
 
 _LONGEST_NAME = 1024
 _MOST_SEGMENTS = 254

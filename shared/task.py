@@ -44,6 +44,8 @@ class TaskParameters(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     result_key: str = ""
     traceparent: str = ""
+    partial: bool = False
+    """Whether the file's partial is to be kept, for the daily roll-up."""
 
     def to_environment(self) -> dict[str, str]:
         """Write the parameters as environment variables; ASCII only."""
@@ -58,6 +60,7 @@ class TaskParameters(msgspec.Struct, frozen=True, kw_only=True):
             "BATCHJSON_OUTPUT_PREFIX": _quoted(self.output_prefix),
             "BATCHJSON_LIMITS": msgspec.json.encode(self.limits).decode(),
             "BATCHJSON_RESULT_KEY": self.result_key,
+            "BATCHJSON_PARTIAL": "1" if self.partial else "0",
             "TRACEPARENT": self.traceparent,
         }
 
@@ -83,6 +86,7 @@ class TaskParameters(msgspec.Struct, frozen=True, kw_only=True):
                 limits=_limits.decode(environment["BATCHJSON_LIMITS"]),
                 result_key=environment.get("BATCHJSON_RESULT_KEY", ""),
                 traceparent=environment.get("TRACEPARENT", ""),
+                partial=environment.get("BATCHJSON_PARTIAL") == "1",
             )
         except KeyError as missing:
             raise InvalidDocument(f"The environment variable {missing.args[0]} is missing.") from missing

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from shared.connections import blob_service, read_connection
 from shared.errors import BlobGone, SettingsError
-from shared.locations import ERRORS, OUTCOME, REPORT
+from shared.locations import ERRORS, OUTCOME, PARTIAL, REPORT
 from shared.outcome import encode_outcome
 from shared.task import TaskParameters
 from worker.decide import Decision, Job, decide, reject
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 JSON_LINES = "application/x-ndjson"
+OCTETS = "application/octet-stream"
 
 
 def run_task(task: TaskParameters, environment: Mapping[str, str]) -> None:
@@ -57,9 +58,9 @@ def _run(task: TaskParameters, service: BlobServiceClient, environment: Mapping[
 
     outputs = Outputs(service, task)
     job = Job(task.run_id, task.attempt, _describe(task, task.size), task.limits)
-    with _scratch(environment) as errors:
+    with _scratch(environment) as errors, _scratch(environment) as partial:
         try:
-            decision = _decide(job, task, service, errors)
+            decision = _decide(job, task, service, errors, partial if task.partial else None)
         except BlobOverwritten:
             message = "The file was overwritten before it was read. Its newer version has its own run."
             _record_missing(outputs, reject(job, Rejected("superseded", message)))
@@ -67,15 +68,17 @@ def _run(task: TaskParameters, service: BlobServiceClient, environment: Mapping[
             _record_missing(outputs, reject(job, Rejected("gone", "The file was deleted before it was read.")))
         else:
             keyed = structs.replace(decision.outcome, result_key=task.result_key)
-            _record(outputs, replace(decision, outcome=keyed), errors)
+            _record(outputs, replace(decision, outcome=keyed), errors, partial)
 
 
-def _decide(job: Job, task: TaskParameters, service: BlobServiceClient, errors: BinaryIO) -> Decision:
+def _decide(
+    job: Job, task: TaskParameters, service: BlobServiceClient, errors: BinaryIO, partial: BinaryIO | None
+) -> Decision:
     """Process the blob while it comes."""
     from worker.storage import Download
 
     with closing(Download(service, task)) as source:
-        decision = decide(replace(job, input=_describe(task, source.size)), source, errors)
+        decision = decide(replace(job, input=_describe(task, source.size)), source, errors, partial)
         event("run.downloaded", seconds_waited=round(source.seconds_waited, 3))
     return decision
 
@@ -97,15 +100,17 @@ def _record_missing(outputs: Outputs, decision: Decision) -> None:
     if outputs.has(OUTCOME):
         event("run.decided_before", code=decision.outcome.code)
         return
-    _record(outputs, decision, None)
+    _record(outputs, decision, None, None)
 
 
-def _record(outputs: Outputs, decision: Decision, errors: IO[bytes] | None) -> None:
+def _record(outputs: Outputs, decision: Decision, errors: IO[bytes] | None, partial: IO[bytes] | None) -> None:
     """Write the documents; ``outcome.json`` last, as its presence says that the run is decided."""
     outcome = decision.outcome
     outputs.write(REPORT, decision.report, JSON)
     if errors is not None and outcome.status == "succeeded" and errors.tell():
         outputs.write(ERRORS, errors, JSON_LINES)
+    if partial is not None and outcome.status == "succeeded" and partial.tell():
+        outputs.write(PARTIAL, partial, OCTETS)
     outputs.write(OUTCOME, encode_outcome(outcome), JSON)
     event(
         f"run.{outcome.status}",

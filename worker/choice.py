@@ -19,7 +19,14 @@ WORTH_PROCESSES = 8 * 1024**2
 """Bytes of a stored file from which on more than one process pays."""
 
 
-def process(source: Source, errors: BinaryIO, limits: Limits, stored_bytes: int, processes: int | None) -> Result:
+def process(
+    source: Source,
+    errors: BinaryIO,
+    limits: Limits,
+    stored_bytes: int,
+    processes: int | None,
+    partial: BinaryIO | None = None,
+) -> Result:
     """Read, check and analyse one input file.
 
     Parameters
@@ -32,6 +39,8 @@ def process(source: Source, errors: BinaryIO, limits: Limits, stored_bytes: int,
         How large the file is, as it is stored.
     processes
         How many may work on it; None for one a core, where that pays.
+    partial
+        Takes the file's partial, unless it is None.
 
     Raises
     ------
@@ -40,18 +49,18 @@ def process(source: Source, errors: BinaryIO, limits: Limits, stored_bytes: int,
     """
     head = source.read(SMALL + 1)
     if len(head) <= SMALL and _inflates_to_little(head):
-        return plain.process(io.BytesIO(head), errors, limits)
+        return plain.process(io.BytesIO(head), errors, limits, partial)
     from worker.fast.engine import process as process_fast
 
     joined = _Joined(head, source)
     count = processes or (cpu_count() if stored_bytes >= WORTH_PROCESSES else 1)
     if count == 1:
-        return process_fast(joined, errors, limits)
+        return process_fast(joined, errors, limits, partial=partial)
     from worker.fast.processes import cores
     from worker.fast.segment import Rules
 
     with cores(Rules.of(limits), count) as several:
-        return process_fast(joined, errors, limits, several)
+        return process_fast(joined, errors, limits, several, partial)
 
 
 def cpu_count() -> int:

@@ -45,7 +45,7 @@ class Decision:
     outcome: Outcome
 
 
-def decide(job: Job, source: Source, errors: BinaryIO) -> Decision:
+def decide(job: Job, source: Source, errors: BinaryIO, partial: BinaryIO | None = None) -> Decision:
     """Process a file; bad input is a decision too, not an error.
 
     Parameters
@@ -54,9 +54,11 @@ def decide(job: Job, source: Source, errors: BinaryIO) -> Decision:
         The input file, at its start; it is read forward, once.
     errors
         Takes ``errors.jsonl``; left empty when there are none.
+    partial
+        Takes the file's partial, unless it is None; of no use when the file is rejected.
     """
     try:
-        result = process(source, errors, job.limits, job.input.bytes, job.processes)
+        result = process(source, errors, job.limits, job.input.bytes, job.processes, partial)
     except Rejected as rejected:
         return reject(job, rejected)
     return _accept(job, result)

@@ -24,6 +24,7 @@ from worker.figures.summary import Summary, summarise
 from worker.limits import check_limits
 from worker.model import Problem, Transaction
 from worker.parse import Header, parse
+from worker.partial import partial_of, rows_of, write_partial
 from worker.read import read_text
 
 
@@ -65,7 +66,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def process(source: BinaryIO, errors: BinaryIO, limits: Limits) -> Result:
+def process(source: BinaryIO, errors: BinaryIO, limits: Limits, partial: BinaryIO | None = None) -> Result:
     """Read, check and analyse one input file.
 
     Parameters
@@ -76,6 +77,8 @@ def process(source: BinaryIO, errors: BinaryIO, limits: Limits) -> Result:
         Open for writing and seekable: takes every validation error as a line of JSON. Empty when there is none.
     limits
         What a valid transaction may hold and how large a file may be.
+    partial
+        Takes the file's partial, unless it is None.
 
     Raises
     ------
@@ -87,6 +90,9 @@ def process(source: BinaryIO, errors: BinaryIO, limits: Limits) -> Result:
     records = _Checked(Checker(check_limits(limits)), ErrorsLog(errors))
     header = parse(read_text(source, limits.max_inflated_bytes), limits.max_record_bytes, records)
     counted = [transaction for transaction in records.valid if transaction.status in limits.revenue_statuses]
+    if partial is not None:
+        made = partial_of(records.valid, counted, records.total, records.errors.by_code)
+        write_partial(made, rows_of(records.valid, made.customers), partial)
     anomalies, suspicious_pattern_count = find_anomalies(records.valid)
     return Result(
         batch_id=header.batch_id,

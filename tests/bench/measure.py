@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _SECONDS_BETWEEN = 0.05
+_TIMES_RARER = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ def measure(command: Sequence[str], cwd: Path) -> Measured:
     """Run a command to its end.
 
     Memory is what Linux calls the proportional set size, which counts a page that several processes share once. It is
-    looked at twenty times a second: a short peak may be missed.
+    looked at twenty times a second at most: a short peak may be missed.
 
     Raises
     ------
@@ -59,8 +60,12 @@ def _cpu_seconds_of_children() -> float:
 
 
 def _watch(root: int, ended: threading.Event, peak: list[int]) -> None:
-    while not ended.wait(_SECONDS_BETWEEN):
+    pause = _SECONDS_BETWEEN
+    while not ended.wait(pause):
+        began = time.perf_counter()
         peak[0] = max(peak[0], sum(_shared_fairly(pid) for pid in _tree(root)))
+        # Of a process with gigabytes it takes long, and holds it up meanwhile.
+        pause = max(_SECONDS_BETWEEN, _TIMES_RARER * (time.perf_counter() - began))
 
 
 def _tree(root: int) -> list[int]:

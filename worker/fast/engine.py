@@ -10,18 +10,22 @@ from worker.engine import Result
 from worker.errors_log import ErrorsLog
 from worker.fast.lane import Cores, FastLane, ThisCore
 from worker.fast.merge import Totals
+from worker.fast.partial import partial_of_totals, rows_of_totals
 from worker.fast.reader import read_file
 from worker.fast.result import result_of
 from worker.fast.segment import Rules, add_up_records
 from worker.fast.stream import Stream
 from worker.fast.sums import Part
+from worker.partial import write_partial
 from worker.read import Source, read_chunks
 
 MOST_AT_A_TIME = 1000
 """Transactions read one by one that are added up together."""
 
 
-def process(source: Source, errors: BinaryIO, limits: Limits, cores: Cores | None = None) -> Result:
+def process(
+    source: Source, errors: BinaryIO, limits: Limits, cores: Cores | None = None, partial: BinaryIO | None = None
+) -> Result:
     """Read, check and analyse one input file, as `worker.engine.process` does.
 
     Parameters
@@ -34,6 +38,8 @@ def process(source: Source, errors: BinaryIO, limits: Limits, cores: Cores | Non
         What a valid transaction may hold and how large a file may be.
     cores
         Who adds up; this process alone when None.
+    partial
+        Takes the file's partial, unless it is None.
 
     Raises
     ------
@@ -47,7 +53,10 @@ def process(source: Source, errors: BinaryIO, limits: Limits, cores: Cores | Non
     stream = Stream(read_chunks(source, limits.max_inflated_bytes))
     lane = FastLane(totals, cores or ThisCore(rules), limits.max_record_bytes)
     header = read_file(stream, limits.max_record_bytes, _OneByOne(totals, rules), lane)
-    return result_of(totals, header)
+    rows = totals.rows()
+    if partial is not None:
+        write_partial(partial_of_totals(totals, len(rows[0])), rows_of_totals(*rows), partial)
+    return result_of(totals, header, rows)
 
 
 class _OneByOne:

@@ -61,6 +61,12 @@ class Last:
                 self._values = np.concatenate([self._values, more])
             self._values[codes] = values
 
+    def values(self, size: int) -> Ints:
+        """The code of the last text, or -1, of each code below a size."""
+        values = np.full(size, -1)
+        values[: len(self._values)] = self._values[:size]
+        return values
+
     def get(self, code: int) -> int:
         """The code of the last text, or -1."""
         return int(self._values[code]) if code < len(self._values) else -1

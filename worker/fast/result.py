@@ -26,9 +26,9 @@ from worker.parse import Header
 from worker.times import MINUTE, write_date, write_timestamp
 
 
-def result_of(totals: Totals, header: Header) -> Result:
-    """Put together what the report says."""
-    total, time, customer = totals.rows()
+def result_of(totals: Totals, header: Header, rows: tuple[Ints, Ints, Ints]) -> Result:
+    """Put together what the report says. `rows` are total, time and customer's code of each valid transaction."""
+    total, time, customer = rows
     anomalies, pattern_count = _anomalies(totals, total, time, customer)
     return Result(
         batch_id=header.batch_id,
