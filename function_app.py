@@ -19,6 +19,7 @@ from pipeline.heartbeats import heartbeat
 from pipeline.notify import notify_by_mail
 from pipeline.pool_doctor import Repair, inspect_pool
 from pipeline.reconcile import EVENT_AGE, sweep
+from pipeline.rollup import roll_up
 from pipeline.services import Services
 from pipeline.submission import receive
 from pipeline.tell import tell_endpoints
@@ -126,6 +127,17 @@ def send_collected(timer: func.TimerRequest) -> None:
             log.info("digests.sent", extra={"sent": report.sent, "runs": report.runs, "late": timer.past_due})
         if report.problems:
             raise report.problems[0]
+
+
+@app.function_name("roll_up")
+@app.timer_trigger(arg_name="timer", schedule="%ROLLUP_SCHEDULE%")
+def roll_up_days(timer: func.TimerRequest) -> None:
+    """Go on with the reports of the last days."""
+    with heartbeat(services(), "roll_up"):
+        rolled = roll_up(services())
+        log.info("rollups.looked_at", extra={"days": len(rolled.days), "late": timer.past_due})
+        if rolled.problems:
+            raise rolled.problems[0]
 
 
 @app.function_name("notify_email")

@@ -27,6 +27,7 @@ from cli.pool import doctor as pool_doctor
 from cli.pool import show as pool_show
 from cli.process import process
 from cli.replay import replay
+from cli.rollup import rollup
 from cli.runs import runs
 from cli.show import show
 from cli.simulate import simulate
@@ -85,6 +86,7 @@ for _function, _panel in (
     (watch, _RUNS),
     (submit, _FILES),
     (doctor, _CARE),
+    (rollup, _RUNS),
     (explain, _CARE),
     (replay, _CARE),
     (sweep, _CARE),

@@ -28,6 +28,7 @@ TIMERS = {
     "inspect_pool": "pool_doctor_schedule",
     "tend": "tend_schedule",
     "send_digests": "email_digest_schedule",
+    "roll_up": "rollup_schedule",
 }
 """Each timer function, and the setting that holds its schedule."""
 PATIENCE = 3

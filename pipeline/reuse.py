@@ -12,7 +12,7 @@ from pipeline.ledger import change_run
 from pipeline.services import Services
 from shared.clock import to_iso
 from shared.errors import BlobGone, InvalidDocument, RequestRefused
-from shared.locations import ERRORS, OUTCOME, REPORT, prefix_of
+from shared.locations import ERRORS, OUTCOME, PARTIAL, REPORT, prefix_of
 from shared.outcome import Outcome, encode_outcome
 from shared.runs import Run, RunState, Upload
 from shared.settings import Settings
@@ -76,7 +76,9 @@ def _taken_over(services: Services, run: Run, source: Run) -> Outcome | None:
     )  # fmt: skip
     try:
         report = _reframed(services, run, source)
-        if source.outcome.counts.invalid_transactions and not _errors_copied(services, run, source):
+        if source.outcome.counts.invalid_transactions and not _copied(services, run, source, ERRORS):
+            return None
+        if services.settings.daily_rollup and not _copied(services, run, source, PARTIAL):
             return None
     except (BlobGone, RequestRefused, InvalidDocument) as problem:
         log.info("run.not_reused", extra={"run_id": run.run_id, "reason": str(problem)})
@@ -104,10 +106,10 @@ def _reframed(services: Services, run: Run, source: Run) -> bytes:
     return msgspec.json.format(msgspec.json.encode({**report, **frame}), indent=2) + b"\n"
 
 
-def _errors_copied(services: Services, run: Run, source: Run) -> bool:
+def _copied(services: Services, run: Run, source: Run, name: str) -> bool:
     container = services.settings.output_container
-    errors = services.blobs.properties(container, prefix_of(source) + ERRORS)
-    return services.blobs.copy(errors, container, prefix_of(run) + ERRORS)
+    document = services.blobs.properties(container, prefix_of(source) + name)
+    return services.blobs.copy(document, container, prefix_of(run) + name)
 
 
 def _write(services: Services, run: Run, name: str, document: bytes) -> None:

@@ -12,6 +12,7 @@ from pipeline.services import Services
 from shared.errors import BlobGone, InvalidDocument, RequestRefused, RunNotFound
 from shared.locations import outcome_name
 from shared.outcome import Outcome, decode_outcome
+from shared.rollup import is_roll_up
 from shared.runs import Failure, Run, RunState, parse_attempt_id
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ def settle(services: Services, task: CompletedTask) -> Run | None:
         The settled run whose event is still to be published; None when nothing is left to do: it was published, the
         run has gone on to another attempt, or the task is none of ours.
     """
+    if is_roll_up(task.key.task_id):
+        return None
     named = parse_attempt_id(task.key.task_id)
     if named is None:
         log.warning("task.foreign", extra={"task_id": task.key.task_id, "job_id": task.key.job_id})

@@ -7,6 +7,7 @@ the run. So a second event for the same version, a retry after a crash, and two 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
@@ -125,14 +126,20 @@ def _claimed(services: Services, upload: Upload) -> tuple[Run, bool]:
 
 def order_of(services: Services, run: Run) -> TaskOrder:
     """The task that a run's present attempt is to have."""
+    environment = _parameters(services.settings, run).to_environment()
+    return container_task(services, run.attempt_id, environment, prefix_of(run))
+
+
+def container_task(services: Services, task_id: str, environment: Mapping[str, str], logs_prefix: str) -> TaskOrder:
+    """A task that runs the worker's image; to the environment it gets what the worker needs to open storage."""
     settings = services.settings
     until = services.clock() + settings.task_timeout
     return TaskOrder(
-        task_id=run.attempt_id,
+        task_id=task_id,
         image=settings.worker_image,
-        environment=_parameters(settings, run).to_environment() | _storage_environment(settings) | _collector(settings),
+        environment={**environment, **_storage_environment(settings), **_collector(settings)},
         logs_url=services.blobs.writable_url(settings.logs_container, until),
-        logs_prefix=prefix_of(run),
+        logs_prefix=logs_prefix,
         logs_identity=settings.worker_identity_resource_id,
         retries=settings.task_retries,
         timeout=settings.task_timeout,
@@ -154,6 +161,7 @@ def _parameters(settings: Settings, run: Run) -> TaskParameters:
         limits=settings.limits,
         result_key=result_key(settings, upload) or "",
         traceparent=task_context(run),
+        partial=settings.daily_rollup,
     )
 
 

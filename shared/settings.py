@@ -49,6 +49,8 @@ class Settings:
     pool_doctor_schedule: str
     pool_doctor_repairs: str
     intake_windows: tuple[Window, ...]
+    daily_rollup: bool
+    rollup_schedule: str
     tend_schedule: str
     batch_pool_id: str
     worker_image: str

@@ -65,6 +65,8 @@ SPECS = (
         text,
         "How often budgets are watched, held runs let in, the pool sampled (NCRONTAB).",
     ),
+    Spec("DAILY_ROLLUP", "true", flag, "true: a report a day over all its files; each run keeps a partial for it."),
+    Spec("ROLLUP_SCHEDULE", "0 30 0-5 * * *", text, "When the roll-ups of the last days are gone on with (NCRONTAB)."),
     Spec("BATCH_POOL_ID", None, pool_id, "Batch pool that tasks run in."),
     Spec("WORKER_IMAGE", None, text, "Container image of the worker, best by digest."),
     Spec("WORKER_IDENTITY_CLIENT_ID", "", text, "Client id of the pool's identity; tasks use it. Azure only."),

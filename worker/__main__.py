@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from shared.rollup import RollUpTask
 from shared.task import Limits, TaskParameters
 from worker.exits import Exit, exit_code, told
 from worker.limits import read_limits
@@ -54,6 +55,12 @@ def _positive(text: str) -> int:
 
 
 def _task() -> None:
+    roll_up = RollUpTask.from_environment(os.environ)
+    if roll_up:
+        from worker.rollup import run_roll_up
+
+        run_roll_up(roll_up, os.environ)
+        return
     from worker.batch_task import run_task
 
     task = TaskParameters.from_environment(os.environ)

@@ -35,31 +35,38 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 
 def write_report(frame: Frame, result: Result) -> bytes:
     """Write the report of a file that was analysed: JSON, indented, money as numbers with two decimals."""
-    products = result.products
-    return _write(
+    return write_document(
         {
             **_head(frame, result.batch_id),
             "validation": result.validation,
-            "summary": result.summary,
-            "top_customers": result.top_customers,
-            "customer_segments": result.customer_segments,
-            "top_products": products.top_products,
-            "top_products_by_units": products.top_products_by_units,
-            "revenue_by_category": products.revenue_by_category,
-            "daily_sales": result.daily_sales,
-            "monthly_sales": result.monthly_sales,
-            "status_breakdown": result.status_breakdown,
-            "payment_methods": result.payment_methods,
-            "anomalies": result.anomalies,
+            **figures_of(result),
             "status": "succeeded",
         }
     )
 
 
+def figures_of(result: Result) -> dict[str, object]:
+    """The figures of a report, in their order."""
+    products = result.products
+    return {
+        "summary": result.summary,
+        "top_customers": result.top_customers,
+        "customer_segments": result.customer_segments,
+        "top_products": products.top_products,
+        "top_products_by_units": products.top_products_by_units,
+        "revenue_by_category": products.revenue_by_category,
+        "daily_sales": result.daily_sales,
+        "monthly_sales": result.monthly_sales,
+        "status_breakdown": result.status_breakdown,
+        "payment_methods": result.payment_methods,
+        "anomalies": result.anomalies,
+    }
+
+
 def write_rejection(frame: Frame, rejected: Rejected) -> bytes:
     """Write the report of a file that was rejected: why, and no figures at all."""
     rejection = {"code": rejected.code, "message": rejected.message, "offset": rejected.offset}
-    return _write({**_head(frame, None), "rejection": rejection, "status": "rejected"})
+    return write_document({**_head(frame, None), "rejection": rejection, "status": "rejected"})
 
 
 def _head(frame: Frame, batch_id: str | None) -> dict[str, object]:
@@ -73,5 +80,6 @@ def _head(frame: Frame, batch_id: str | None) -> dict[str, object]:
     }
 
 
-def _write(report: dict[str, object]) -> bytes:
+def write_document(report: dict[str, object]) -> bytes:
+    """Write a report's members as JSON."""
     return msgspec.json.format(_encoder.encode(report), indent=2) + b"\n"

@@ -73,16 +73,21 @@ class Download(ReadAhead):
             raise
 
 
-class Outputs:
-    """The folder of one run in the output container."""
+class Folder:
+    """A folder of the output container; its prefix ends in a slash, or is empty."""
 
-    def __init__(self, service: BlobServiceClient, task: TaskParameters) -> None:
-        self._container = service.get_container_client(task.output_container)
-        self._prefix = task.output_prefix
+    def __init__(self, service: BlobServiceClient, container: str, prefix: str) -> None:
+        self._container = service.get_container_client(container)
+        self._prefix = prefix
 
     def has(self, name: str) -> bool:
         """Tell whether a document is there."""
         return _retrying(lambda: bool(self._container.get_blob_client(self._prefix + name).exists(**_ONCE)))
+
+    def read(self, name: str) -> bytes:
+        """Read a document whole; `BlobGone` when it is not there."""
+        blob = self._container.get_blob_client(self._prefix + name)
+        return _retrying(lambda: bytes(blob.download_blob(**_ONCE).readall()))
 
     def write(self, name: str, content: bytes | IO[bytes], content_type: str) -> None:
         """Write a document, replacing one of an earlier try."""
@@ -95,6 +100,13 @@ class Outputs:
             blob.upload_blob(content, overwrite=True, content_settings=settings, **_ONCE)
 
         _retrying(upload)
+
+
+class Outputs(Folder):
+    """The folder of one run."""
+
+    def __init__(self, service: BlobServiceClient, task: TaskParameters) -> None:
+        super().__init__(service, task.output_container, task.output_prefix)
 
 
 def _retrying(call: Callable[[], T]) -> T:

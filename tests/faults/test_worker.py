@@ -79,7 +79,8 @@ def test_task_that_runs_twice_at_a_time_has_one_outcome(world: World, host: Host
     [run] = assert_nothing_lost_or_doubled(world, [upload])
     assert run.state is RunState.SUCCEEDED
     names = [each.name for each in world.services.blobs.list_uploads("batch-output", prefix_of(run))]
-    assert sorted(name.rpartition("/")[2] for name in names) == ["errors.jsonl", "outcome.json", "report.json"]
+    written = ["errors.jsonl", "outcome.json", "partial.bin", "report.json"]
+    assert sorted(name.rpartition("/")[2] for name in names) == written
 
 
 def run_beside(world: World, upload: Upload) -> int:

@@ -108,6 +108,7 @@ def test_every_function_is_indexed_with_its_bindings(app: WorkerLibrary) -> None
         "inspect_pool": "timerTrigger",
         "tend": "timerTrigger",
         "send_digests": "timerTrigger",
+        "roll_up": "timerTrigger",
         "notify_email": "serviceBusTrigger",
         "notify_email_again": "serviceBusTrigger",
         "notify_webhook": "serviceBusTrigger",
@@ -119,6 +120,7 @@ def test_every_function_is_indexed_with_its_bindings(app: WorkerLibrary) -> None
     assert upload["properties"]["SupportsDeferredBinding"], "the host is to send a reference, never the content"
     assert triggers["poll_completions"]["schedule"] == "%POLL_SCHEDULE%"
     assert triggers["sweep"]["schedule"] == "%SWEEP_SCHEDULE%"
+    assert triggers["roll_up"]["schedule"] == "%ROLLUP_SCHEDULE%"
     assert triggers["tend"]["schedule"] == "%TEND_SCHEDULE%"
     assert triggers["inspect_pool"]["schedule"] == "%POOL_DOCTOR_SCHEDULE%"
 
@@ -144,6 +146,7 @@ def test_triggers_do_the_whole_loop(app: WorkerLibrary, environment: dict[str, s
     assert app.invoke("inspect_pool", "timer") is None
     assert app.invoke("tend", "timer") is None
     assert app.invoke("send_digests", "timer") is None
+    assert app.invoke("roll_up", "timer") is None
     for function in ("notify_email", "notify_webhook"):
         assert app.invoke(function, "message", event.id, encode_event(event).decode(), {}) is None
 

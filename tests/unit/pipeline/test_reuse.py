@@ -57,6 +57,7 @@ def worked_out(world: World, name: str = "first.json", content: bytes = b"[1]", 
     prefix = prefix_of(run)
     world.blobs.put("batch-output", prefix + "report.json", REPORT)
     world.blobs.put("batch-output", prefix + "errors.jsonl", b'{"record":1}\n')
+    world.blobs.put("batch-output", prefix + "partial.bin", b"partial")
     world.blobs.put("batch-output", prefix + "outcome.json", encode_outcome(keyed(world, run, rejected=rejected)))
     world.batch.complete(run.task, world.clock.now)
     Completion(world.services).poll()
@@ -82,19 +83,20 @@ def test_same_content_gets_the_result_without_a_task() -> None:
 
 
 def test_its_documents_are_its_own() -> None:
-    """Report, error list and outcome stand under its name, with its frame and the other's figures, digit by digit."""
+    """All documents stand under its name, with its frame and the other's figures, digit by digit."""
     world = a_world()
     first = worked_out(world)
     upload = dropped(world, "ü/second.json")
     submit(world.services, upload)
     run = world.ledger.get(upload.run_id)
     written = {name: world.blobs.read("batch-output", prefix_of(run) + name, 10**6)
-               for name in ("report.json", "errors.jsonl", "outcome.json")}  # fmt: skip
+               for name in ("report.json", "errors.jsonl", "partial.bin", "outcome.json")}  # fmt: skip
     report = json.loads(written["report.json"])
     assert (report["run_id"], report["reused_from"]) == (run.run_id, first.run_id)
     assert report["input"] == {"container": "batch-input", "name": "ü/second.json", "etag": upload.etag, "bytes": 3}
     assert b'"total_revenue": 139.50' in written["report.json"]
     assert written["errors.jsonl"] == b'{"record":1}\n'
+    assert written["partial.bin"] == b"partial"
     assert decode_outcome(written["outcome.json"]) == run.outcome
 
 
@@ -131,7 +133,7 @@ def test_rejected_file_is_rejected_anew() -> None:
     assert submit(world.services, dropped(world, "second.json")) is Submission.SUBMITTED
 
 
-@pytest.mark.parametrize("gone", ["report.json", "errors.jsonl"])
+@pytest.mark.parametrize("gone", ["report.json", "errors.jsonl", "partial.bin"])
 def test_result_whose_documents_are_gone_is_not_taken(gone: str) -> None:
     """Somebody tidied up: the file is processed."""
     world = a_world()
@@ -260,7 +262,8 @@ def test_task_of_an_older_deployment_keeps_its_key() -> None:
     submit(world.services, upload)
     run = world.ledger.get(upload.run_id)
     assert run.task
-    for name, content in (("report.json", REPORT), ("errors.jsonl", b"{}"), ("outcome.json", b"")):
+    written = (("report.json", REPORT), ("errors.jsonl", b"{}"), ("partial.bin", b"p"), ("outcome.json", b""))
+    for name, content in written:
         document = content or encode_outcome(keyed(world, run))
         world.blobs.put("batch-output", prefix_of(run) + name, document)
     world.batch.complete(run.task, world.clock.now)
