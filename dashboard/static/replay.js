@@ -6,6 +6,7 @@ import { plural, shown } from "./format.js";
 import { Dialog, Loading, Name, State, Trouble } from "./parts.js";
 
 const SHOWN = 8;
+const MOST = 500;
 
 export function Replay({ order, close, done }) {
   const [plan, setPlan] = useState(null);
@@ -47,6 +48,7 @@ function Plan({ plan }) {
     <p>Each runs again as its next attempt, and is told again by event, mail and webhook. The attempts before are kept.</p>
     <ul class="plain">${plan.runs.slice(0, SHOWN).map((row) => html`<li><${State} state=${row.state} /> <${Name}>${row.name}<//></li>`)}</ul>
     ${more > 0 && html`<p class="muted">… and ${plural(more, "run")} more</p>`}
+    ${plan.runs.length + plan.refused.length >= MOST && html`<div class="note wait"><p>These are the newest ${MOST} that fit: at most so many at once. Replay again for the others.</p></div>`}
     <${Refused} refused=${plan.refused} />
   `;
 }

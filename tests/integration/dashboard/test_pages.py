@@ -6,18 +6,14 @@ import csv
 import os
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Route, expect
 
-from local.cloud import start
-from pipeline.services import Services
 from shared.runs import RunState
-from shared.settings import Settings
-from tests.integration.dashboard.browser import WAIT_MS, Pages, browser, chromium, focused, save_download, tab_to
-from tests.integration.dashboard.world import EVIL, World, fill
+from tests.integration.dashboard.browser import WAIT_MS, Pages, focused, save_download, tab_to
+from tests.integration.dashboard.world import EVIL, World
 
 pytestmark = [
     pytest.mark.cloud,
@@ -29,32 +25,6 @@ pytestmark = [
 ]
 WIDTHS = (360, 1600)
 SCHEMES = ("dark", "light")
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A local cloud with runs of every kind."""
-    chromium()
-    with start(tmp_path_factory.mktemp("cloud")) as cloud:
-        yield fill(cloud, Services.from_settings(Settings.from_env(cloud.settings)))
-
-
-@pytest.fixture(scope="module")
-def shared_pages(world: World) -> Iterator[Pages]:
-    """One window for all tests: a browser starts slowly."""
-    with browser() as running:
-        found = Pages(running, world.base)
-        yield found
-        found.close()
-
-
-@pytest.fixture
-def pages(shared_pages: Pages) -> Iterator[Pages]:
-    """The window, which must not have complained at the end."""
-    shared_pages.complaints.clear()
-    shared_pages.page.set_viewport_size({"width": 1280, "height": 900})
-    yield shared_pages
-    assert shared_pages.complaints == []
 
 
 VIEWS = {
@@ -297,6 +267,32 @@ def test_theme_is_chosen_and_kept(world: World, pages: Pages) -> None:
     page.reload()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     page.evaluate("localStorage.clear()")
+
+
+WRITTEN = {
+    "duration(0.02)": "20 ms",
+    "duration(59.94)": "59.9 s",
+    "duration(59.96)": "1 min 00 s",
+    "duration(3599.9)": "1 h 00 min",
+    "duration(90061)": "1 d 1 h",
+    "amount('0.000063889')": "0.000064",
+    "amount('1234.5')": "1,234.50",
+    "amount('0.000000000')": "0.00",
+    "bytes(999)": "999 B",
+    "bytes(1234567)": "1.2 MB",
+    "money('3769188.06')": "3,769,188.06",
+    "shown('a\\u202eb\\u0007c')": "a\\u202eb\\u0007c",
+}
+"""What the page's own module makes of figures and names."""
+
+
+def test_figures_are_written_as_people_read_them(world: World, pages: Pages) -> None:
+    """Times, amounts, sizes and hostile names, at the edges, too."""
+    page = pages.open("/why")
+    module = page.locator("script[type=module]").get_attribute("src") or ""
+    read = f"import('{module.replace('app.js', 'format.js')}')"
+    calls = ", ".join(f"format.{call}" for call in WRITTEN)
+    assert page.evaluate(f"{read}.then((format) => [{calls}])") == list(WRITTEN.values())
 
 
 def test_page_names_where_it_is_not(world: World, pages: Pages) -> None:
