@@ -7,8 +7,11 @@ import { plural, shown } from "./format.js";
 import { Dialog, Empty, Loading, Section, Trouble } from "./parts.js";
 
 const WORDS = {
-  missing: "uploads without a run", resumed: "claims put back to work", resubmitted: "tasks added anew", lost: "runs given up as lost",
-  settled: "runs settled", published: "events published", purged: "old runs forgotten", poison_resumed: "poisoned uploads put back",
+  missing: "uploads without a run", unreachable: "uploads that cannot be reached by their names", resumed: "claims put back to work",
+  held: "runs held back by a budget or a window", resubmitted: "tasks added anew", settled: "runs settled", lost: "runs given up as lost",
+  poison_resumed: "uploads that the trigger had failed on, put back", poison_lost: "uploads that the trigger had failed on, given up",
+  poison_foreign: "foreign messages in the poison queue, for a person to look at", published: "events published",
+  retained: "inputs cooled or archived", purged: "old runs forgotten",
 };
 
 export function ActionsView({ session }) {

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
+from dashboard.assets import FOLDER
+from pipeline.reconcile import SweepReport
 from shared.runs import RunState
 from tests.unit.builders import World
 from tests.unit.dashboard.conftest import ACTS, Client
@@ -60,6 +63,13 @@ def test_sweep_tells_what_it_found(world: World, client: Client) -> None:
     answer = client.post("api/actions/sweep", json={"dry_run": True}, headers=ACTS).json()
     assert answer["dry_run"] is True
     assert answer["counts"]["missing"] == 1
+
+
+def test_page_has_words_for_everything_that_a_sweep_counts() -> None:
+    """Nothing that was found goes unsaid, whatever the sweeper learns to look for."""
+    words = re.findall(r"(?:^  |, )(\w+): \"", (FOLDER / "actions.js").read_text().partition("};")[0], re.MULTILINE)
+    told_otherwise = {"uploads", "complete", "problems"}
+    assert set(words) == set(SweepReport(dry_run=True).fields) - told_otherwise
 
 
 def test_doctor_tells_each_thing_it_looked_at(client: Client) -> None:
