@@ -60,7 +60,7 @@ def burst(cloud: Cloud, files: int) -> Seen:
     after, most = cloud.host_memory()
     return Seen(
         dropped=dropped,
-        runs={run.run_id: run for run in _runs(cloud)},
+        runs=_marked_runs(cloud),
         events=topic.events,
         tasks=_tasks(cloud),
         calls=_more(cloud.calls(), calls),
@@ -130,6 +130,16 @@ class _Topic:
         self.events += [(str(message.message_id), message.enqueued_time_utc) for message in page]
         self._next = (page[-1].sequence_number or 0) + 1 if page else self._next
         return bool(page)
+
+
+def _marked_runs(cloud: Cloud) -> dict[str, Run]:
+    """The runs, once all are marked as published: the mark follows the event."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        runs = _runs(cloud)
+        if all(run.notified_at for run in runs) or time.monotonic() > deadline:
+            return {run.run_id: run for run in runs}
+        time.sleep(_STEP)
 
 
 def _runs(cloud: Cloud) -> list[Run]:
