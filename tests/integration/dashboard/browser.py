@@ -22,6 +22,11 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 _READ = "Boolean(document.querySelector('h1')) && !document.querySelector('.spinner')"
 _STILL = "document.getAnimations().every((each) => each.playState !== 'running')"
+_STICKING_OUT = """
+[...document.querySelectorAll("form input, form select, form button")]
+  .filter(field => field.getBoundingClientRect().right > field.form.getBoundingClientRect().right)
+  .map(field => field.name || field.textContent)
+"""
 _TOO_WIDE = (
     "[...document.querySelectorAll('main *')].filter((each) => each.getBoundingClientRect().right > innerWidth + 1)"
     ".slice(0, 5).map((each) => `${each.tagName}.${each.className} ${each.textContent.slice(0, 40)}`)"
@@ -102,6 +107,8 @@ class Pages:
         problems = [f"{each['id']}: {[node['target'] for node in each['nodes']][:4]}" for each in found]
         if self.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             problems.append(f"wider than the window: {self.page.evaluate(_TOO_WIDE)}")
+        if out := self.page.evaluate(_STICKING_OUT):
+            problems.append(f"sticks out of its form: {out}")
         return problems
 
     def close(self) -> None:
