@@ -20,7 +20,7 @@ up: setup
 	@$(BIN)/python -m local up $(if $(FUNC),--func) $(if $(IDENTITY),--identity) $(if $(PORTS),--ports $(PORTS))
 
 test: setup
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(or $(TESTS),tests $(if $(CI),,--ignore=tests/faults))
+	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder $(or $(TESTS),tests $(if $(CI),,--ignore=tests/faults))
 
 lint: setup
 	$(BIN)/ruff check .

@@ -24,7 +24,7 @@ from pipeline.services import Gateways, Services
 from pipeline.submission import Submission, receive
 from shared.clock import utcnow
 from shared.rollup import report_of_day
-from shared.runs import TaskKey
+from shared.runs import TaskKey, Upload
 from shared.settings import Settings
 from shared.task import Limits
 from tests.doubles.batch import MemoryBatch
@@ -38,8 +38,9 @@ from tests.unit.worker.schema import SCHEMA
 from worker import engine as plain
 from worker.report import figures_of, write_document
 
-pytestmark = pytest.mark.cloud
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(400)]
 _LONG_ENOUGH = timedelta(minutes=3)
+BROKEN = b"["
 
 
 class Day:
@@ -49,6 +50,7 @@ class Day:
         self.settings = Settings.from_env(sample_values() | {"STORAGE": storage, "LEDGER_TABLE": "rollups"})
         self.batch, self.mailer, self.clock = MemoryBatch(), RecordingMailer(), Clock(utcnow())
         self.day = self.clock.now.date()
+        self.files: dict[Upload, bytes] = {}
         gateways = Gateways(
             ledger=lambda s: TableLedger(s.connection("STORAGE"), s.ledger_table),
             blobs=lambda s: AzureBlobStore(s.connection("STORAGE")),
@@ -64,8 +66,14 @@ class Day:
     def upload(self, name: str, content: bytes) -> None:
         """A file lands, and gets its task."""
         container = self.settings.input_container
-        self.services.blobs.upload(container, name, io.BytesIO(content), len(content), lambda _: None)
+        upload = self.services.blobs.upload(container, name, io.BytesIO(content), len(content), lambda _: None)
+        self.files[upload] = content
         assert receive(self.services, container, name) is Submission.SUBMITTED
+
+    def good_files(self) -> list[bytes]:
+        """What was uploaded and is valid, in the order of the day: by the second of its upload, then by run id."""
+        order = sorted(self.files, key=lambda upload: (upload.uploaded_at, upload.run_id))
+        return [self.files[upload] for upload in order if self.files[upload] != BROKEN]
 
     def run_tasks(self, folder: Path) -> None:
         """Run every task that waits, as Batch does, and settle what is done."""
@@ -118,23 +126,20 @@ def expected_figures(*files: bytes) -> Any:
 
 def test_a_day_becomes_one_report_and_one_mail(day: Day, tmp_path: Path) -> None:
     """Its figures are those of one file with all transactions; a file that comes late is in the next report."""
-    files = [
-        many_transactions(60),
-        batch(*(transaction(f"B{n}", total=n + 1, tax=-1 if n % 5 == 0 else 1) for n in range(40))),
-    ]
-    day.upload("shop 'a'/one.json", files[0])
-    day.upload("two.json", files[1])
-    day.upload("broken.json", b"[")
+    day.upload("shop 'a'/one.json", many_transactions(60))
+    others = (transaction(f"B{n}", total=n + 1, tax=-1 if n % 5 == 0 else 1) for n in range(40))
+    day.upload("two.json", batch(*others))
+    day.upload("broken.json", BROKEN)
     day.run_tasks(tmp_path)
     for names in (("two",), ("two", "late")):
         if "late" in names:
-            files.append(batch(*(transaction(f"L{n}", total=500 + n) for n in range(30))))
-            day.upload("late.json", files[-1])
+            day.upload("late.json", batch(*(transaction(f"L{n}", total=500 + n) for n in range(30))))
             day.run_tasks(tmp_path)
         assert roll_up_day(day.services, day.day).state is RollUpState.RUNNING
         day.run_tasks(tmp_path)
         assert roll_up_day(day.services, day.day).state is RollUpState.DONE
         report = checked(day.report())
+        files = day.good_files()
         expected = expected_figures(*files)
         assert report["validation"]["total_transactions"] == expected.pop("total")
         assert {name: report[name] for name in expected} == expected
