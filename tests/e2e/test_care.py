@@ -25,6 +25,11 @@ def task_of(loop: Loop, upload: Upload) -> TaskKey:
     return task
 
 
+def at(loop: Loop, later: timedelta) -> Services:
+    """The services of somebody who looks at a later time."""
+    return Services(loop.services.settings, clock=lambda: utcnow() + later)
+
+
 def test_replayed_run_is_done_and_told_once_more(loop: Loop) -> None:
     """As attempt 2, by event, mail and webhook; attempt 1 stays on record and stays told once."""
     upload = loop.drop(f"replay/{HOSTILE_NAME}", EXAMPLE)
@@ -53,8 +58,9 @@ def test_missed_event_and_vanished_task_are_made_good(loop: Loop) -> None:
         assert (report.compared.missing, report.problems) == (1, [])
         key = task_of(loop, upload)
         batch(loop.services.settings.connection("BATCH")).delete_task(key.job_id, key.task_id)
-        later = Services(loop.services.settings, clock=lambda: utcnow() + TASK_AGE + timedelta(minutes=1))
-        assert sweep(later).problems == []
+        # The task may have done its work before it was deleted: then the second sweep tells what the first has settled.
+        for age in (TASK_AGE, 2 * TASK_AGE):
+            assert sweep(at(loop, age + timedelta(minutes=1))).problems == []
         assert sweep(loop.services).compared.missing == 0
     finally:
         loop.cloud.restart("functions")
