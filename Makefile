@@ -6,6 +6,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 TESTS ?=
+# Left out unless CI=true: the faults, the loop by identity, the benchmarks' own tests, the long searches for a file that breaks
+# the engines.
+LONG := tests/faults tests/e2e/test_identity.py tests/integration/bench tests/unit/worker/test_fuzz.py \
+	tests/unit/worker/fast/test_equals_plain.py
 BIN := $(VENV)/bin
 
 .PHONY: setup demo up test lint format bench load lock clean
@@ -20,7 +24,7 @@ up: setup
 	@$(BIN)/python -m local up $(if $(FUNC),--func) $(if $(IDENTITY),--identity) $(if $(PORTS),--ports $(PORTS))
 
 test: setup
-	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder $(or $(TESTS),tests $(if $(CI),,--ignore=tests/faults))
+	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder $(or $(TESTS),tests $(if $(CI),,$(addprefix --ignore=,$(LONG))))
 
 lint: setup
 	$(BIN)/ruff check .
