@@ -6,10 +6,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 TESTS ?=
-# Left out unless CI=true: the faults, the loop by identity, the benchmarks' own tests, the long searches for a file that breaks
-# the engines.
+# Left out unless CI=true: the faults and throttling, the loop by identity, the benchmarks' own tests, the long searches for a file
+# that breaks the engines.
 LONG := tests/faults tests/e2e/test_identity.py tests/integration/bench tests/unit/worker/test_fuzz.py \
-	tests/unit/worker/fast/test_equals_plain.py
+	tests/unit/worker/fast/test_equals_plain.py tests/unit/worker/test_properties.py tests/contract/pipeline/test_throttling.py
 BIN := $(VENV)/bin
 
 .PHONY: setup demo up test lint format bench load lock clean
