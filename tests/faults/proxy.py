@@ -149,10 +149,14 @@ class Request:
 class Exchange:
     """One request and what can be done with it."""
 
-    def __init__(self, request: Request, client: asyncio.StreamWriter, target: int) -> None:
+    def __init__(
+        self, request: Request, client: asyncio.StreamWriter, target: int, spare: Callable[[], None] = lambda: None
+    ) -> None:
         self.request = request
         self._client = client
         self._target = target
+        self.spare = spare
+        """Keep the fault for the next request of its kind: this one was not what was meant."""
 
     async def forward(self) -> bytes:
         """Let the service have the request; return its whole answer."""
@@ -202,6 +206,10 @@ class Fault:
         self.met += 1
         return True
 
+    def spare(self) -> None:
+        """Count the request that was taken as none of them."""
+        self.met -= 1
+
 
 class HttpProxy(_Proxy):
     """Carries HTTP; lays faults for the requests that are named."""
@@ -226,9 +234,11 @@ class HttpProxy(_Proxy):
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             request = await _read_request(reader)
-            exchange = Exchange(request, writer, self._target)
             fault = next((fault for fault in list(self.faults) if fault.takes(request)), None)
-            await (fault.action if fault else _honestly)(exchange)
+            if fault:
+                await fault.action(Exchange(request, writer, self._target, fault.spare))
+            else:
+                await _honestly(Exchange(request, writer, self._target))
 
 
 async def _honestly(exchange: Exchange) -> None:
@@ -287,7 +297,14 @@ def delay(seconds: float) -> Action:
 
 
 class Hold:
-    """Keeps a request, or its answer, until told what to do with it: so the moment of a crash is chosen exactly."""
+    """Keeps a request, or its answer, until told what to do with it: so the moment of a crash is chosen exactly.
+
+    Parameters
+    ----------
+    accepted
+        Keep the answer to a request that the service took. One that it refused (412: somebody else was quicker) goes
+        its way, and its repetition is held.
+    """
 
     def __init__(self, *, accepted: bool = False) -> None:
         self._accepted = accepted
@@ -298,6 +315,10 @@ class Hold:
     async def __call__(self, exchange: Exchange) -> None:
         """Hold this one."""
         answered = await exchange.forward() if self._accepted else b""
+        if answered and not answered.split(b" ", 2)[1].startswith(b"2"):
+            exchange.spare()
+            await exchange.reply(answered)
+            return
         self._reached.set()
         deadline = time.monotonic() + _LONGEST_HOLD
         while not self._decided.is_set() and time.monotonic() < deadline:  # noqa: ASYNC110 - set by another thread
