@@ -18,7 +18,7 @@ from local.mail.smtp import serve_smtp
 from local.mail.web import MailWeb
 from local.serving import PortInUse, address, listen, serve, stop_on_signals
 
-_MOST_MAILS = 1000
+_MOST_MAILS = 5000
 
 
 def main() -> int:

@@ -15,7 +15,7 @@ from local.webhooks.signature import parse_secret
 from local.webhooks.web import Receiver
 from shared.errors import SettingsError
 
-_MOST_DELIVERIES = 1000
+_MOST_DELIVERIES = 5000
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ from shared.errors import BlobGone
 from shared.locations import outcome_name, report_name
 from shared.outcome import decode_outcome
 from shared.runs import Run, RunState, Upload, attempt_id
-from tests.faults.world import World
+from tests.faults.world import DEADLINE_SECONDS, World
 
 _LARGEST = 16 * 1024**2
 
@@ -29,7 +29,12 @@ class Seen:
 
 
 def assert_nothing_lost_or_doubled(
-    world: World, uploads: Sequence[Upload], *, resent: Collection[str] = (), unseen: Collection[Upload] = ()
+    world: World,
+    uploads: Sequence[Upload],
+    *,
+    resent: Collection[str] = (),
+    unseen: Collection[Upload] = (),
+    seconds: float = DEADLINE_SECONDS,
 ) -> list[Run]:
     """Wait for the end of these uploads' runs, then hold everything that can be seen against everything else.
 
@@ -43,13 +48,15 @@ def assert_nothing_lost_or_doubled(
         and before it could write that down. No one can tell those two apart but the receiver, by that id.
     unseen
         Versions that were overwritten or deleted before anyone could see them.
+    seconds
+        How long each of them may take.
 
     Returns
     -------
     list of Run
         The runs, in the order of the uploads.
     """
-    runs = world.settled(uploads)
+    runs = world.settled(uploads, seconds)
     events = world.events()
     seen = Seen(
         Counter(event["id"] for event in events),

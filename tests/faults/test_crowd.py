@@ -15,9 +15,10 @@ from shared.runs import RunState
 from tests.faults.invariants import assert_nothing_lost_or_doubled, reason
 from tests.faults.world import EXAMPLE, Host, World
 
-pytestmark = pytest.mark.cloud
 WARM = True
 COUNT = int(os.environ.get("FAULTS_CROWD", "16"))
+SECONDS = 120 + 2 * COUNT
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(60 + 2 * SECONDS)]
 SETTINGS = {"MAX_INFLATED_BYTES": str(8 * 1024**2)}
 _DEEP = b'[{"a": ' + b"[" * 200 + b"]" * 200 + b"}]"
 POISON = [
@@ -47,7 +48,7 @@ def test_poison_files_among_good_ones_hold_up_nobody(world: World, host: Host) -
         (world.drop(f"crowd/{number:04}-good.json"), world.drop(f"crowd/{number:04}-bad{suffix}", content))
         for number, (suffix, content, _) in enumerate(kinds)
     ]
-    runs = assert_nothing_lost_or_doubled(world, list(chain.from_iterable(pairs)))
+    runs = assert_nothing_lost_or_doubled(world, list(chain.from_iterable(pairs)), seconds=SECONDS)
     assert [reason(run) for run in runs[::2]] == [(RunState.SUCCEEDED, None)] * COUNT
     assert {run.outcome and run.outcome.counts.valid_transactions for run in runs[::2]} == {2}
     assert [reason(run) for run in runs[1::2]] == [(RunState.REJECTED, code) for _, _, code in kinds]

@@ -261,10 +261,10 @@ class World:
         """Wait until an upload's run is in a state."""
         wait_until(lambda: self.state(upload) is state, f"{upload.name} to be {state.value}")
 
-    def settled(self, uploads: Iterable[Upload]) -> list[Run]:
+    def settled(self, uploads: Iterable[Upload], seconds: float = DEADLINE_SECONDS) -> list[Run]:
         """Wait until everything that is to happen with these uploads has happened, and nothing is under way."""
-        runs = [wait_until(partial(self._finished, each), self._story(each)) for each in uploads]
-        wait_until(self._quiet, "everything that is under way")
+        runs = [wait_until(partial(self._finished, each), self._story(each), seconds) for each in uploads]
+        wait_until(self._quiet, "everything that is under way", seconds)
         return runs
 
     def events(self) -> list[dict[str, Any]]:
