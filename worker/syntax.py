@@ -61,23 +61,18 @@ def check_value(text: str, position: int, levels: int, blank: re.Pattern[str] = 
         if text[position : position + 1] in ("[", "{"):
             if len(open_levels) == levels:
                 raise Fault("too_deep", position)
-            open_levels.append(_CLOSING[text[position]])
-            position = _first_member(text, position, blank)
-            if not text.startswith(open_levels[-1], position):
+            closing = _CLOSING[text[position]]
+            open_levels.append(closing)
+            position = _skip(blank, text, position + 1)
+            if not text.startswith(closing, position):
+                if closing == "}":
+                    position = _key(text, position, blank, "a key in double quotes, or '}'")
                 continue
         else:
             position = _scalar(text, position)
         position = _after_value(text, position, open_levels, blank)
         if not open_levels:
             return position
-
-
-def _first_member(text: str, position: int, blank: re.Pattern[str]) -> int:
-    """From an opening bracket to the first value in it, or to the bracket that closes it again."""
-    inside = _skip(blank, text, position + 1)
-    if text[position] == "{" and not text.startswith("}", inside):
-        return _key(text, inside, blank, "a key in double quotes, or '}'")
-    return inside
 
 
 def _after_value(text: str, position: int, open_levels: list[str], blank: re.Pattern[str]) -> int:

@@ -65,6 +65,7 @@ def fault(text: str) -> int | None:
 @given(TEXTS | MUTATED)
 @example("[1.5.2]")
 @example('{"a" :1 , "b":[ ]}')
+@example('{"a":}')
 def test_our_reader_takes_what_the_standard_library_takes(text: str) -> None:
     """The reader that names places agrees with the decoder on every text."""
     assert (fault(text) is None) == standard_library_takes(text)
