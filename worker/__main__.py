@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import argparse
+import gc
+import logging
 import os
 import signal
 import sys
@@ -20,6 +22,9 @@ from worker.exits import Exit, exit_code, told
 from worker.limits import read_limits
 from worker.logs import event, log, start_logging, where
 from worker.spans import told_as_span
+
+_CONTAINERS_UNTIL_COLLECTION = 100_000
+"""Hardly anything here makes reference cycles; looking for them this seldom saves some hundredths of the time."""
 
 
 def main(arguments: Sequence[str]) -> Exit:
@@ -109,5 +114,14 @@ def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
     sys.exit(Exit.TERMINATED)
 
 
+def _leave(code: Exit) -> NoReturn:
+    """End the process at once: Python would first tidy up memory that is gone with it, for 20 ms and more."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    gc.set_threshold(_CONTAINERS_UNTIL_COLLECTION)
+    _leave(main(sys.argv[1:]))
