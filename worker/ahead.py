@@ -34,7 +34,7 @@ class ReadAhead:
         self._fetched: dict[int, bytes | BaseException] = {}
         self._next_to_fetch = self._next_to_read = 0
         self._started = self._closed = False
-        self._left = b""
+        self._left = memoryview(b"")
         self.seconds_waited = 0.0
         """How long reading waited for ranges."""
 
@@ -46,13 +46,25 @@ class ReadAhead:
         Exception
             What `fetch` raised for the range.
         """
-        parts, length = [self._left], len(self._left)
-        while length < size and self._next_to_read < self._size:
-            parts.append(self._next_range())
-            length += len(parts[-1])
-        data = b"".join(parts)
-        self._left = data[size:]
-        return data[:size]
+        parts: list[memoryview] = []
+        left = size
+        while left > 0 and (part := self._some(left)):
+            parts.append(part)
+            left -= len(part)
+        return b"".join(parts)
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill a buffer, or a part of it; return how many bytes: none only at the end. Raises as `read`."""
+        part = self._some(len(buffer))
+        buffer[: len(part)] = part
+        return len(part)
+
+    def _some(self, size: int) -> memoryview:
+        """At most so many of the bytes that follow; none only at the end."""
+        if not self._left and self._next_to_read < self._size:
+            self._left = memoryview(self._next_range())
+        part, self._left = self._left[:size], self._left[size:]
+        return part
 
     def close(self) -> None:
         """Fetch no more. A range that is on its way is given up."""

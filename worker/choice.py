@@ -11,7 +11,7 @@ from shared.task import Limits
 from worker import engine as plain
 from worker.engine import Result
 from worker.model import Rejected
-from worker.read import Source, read_chunks
+from worker.read import DirectSource, Source, read_chunks
 
 SMALL = 2 * 1024**2
 """Bytes of text up to which the plain engine is done before numpy is imported."""
@@ -57,7 +57,7 @@ def process(
     if count == 1:
         return process_fast(joined, errors, limits, partial=partial)
     from worker.fast.processes import cores
-    from worker.fast.segment import Rules
+    from worker.fast.summary import Rules
 
     with cores(Rules.of(limits), count) as several:
         return process_fast(joined, errors, limits, several, partial)
@@ -92,3 +92,11 @@ class _Joined:
         """Return so many bytes, fewer only at the end."""
         head, self._head = self._head[:size], self._head[size:]
         return head + self._rest.read(size - len(head)) if len(head) < size else head
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill a buffer, or a part of it."""
+        if not self._head and isinstance(self._rest, DirectSource):
+            return self._rest.readinto(buffer)
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)

@@ -14,7 +14,6 @@ from shared.locations import ERRORS, OUTCOME, REPORT
 from shared.outcome import encode_outcome
 from shared.task import Limits
 from worker.decide import Decision, Job, decide
-from worker.read import Source
 from worker.report import Input
 
 _SECONDS_BETWEEN = 0.1
@@ -66,7 +65,7 @@ def process_file(
 class Told:
     """A file that tells on stderr how much of it has been read."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: BufferedReader) -> None:
         self._source = source
         self._read = 0
         self._told = time.monotonic()
@@ -74,11 +73,20 @@ class Told:
     def read(self, size: int, /) -> bytes:
         """Return so many bytes, fewer only at the end."""
         data = self._source.read(size)
-        self._read += len(data)
+        self._tell(len(data))
+        return data
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill a buffer, or a part of it."""
+        size = self._source.readinto(buffer)
+        self._tell(size)
+        return size
+
+    def _tell(self, size: int) -> None:
+        self._read += size
         if time.monotonic() - self._told > _SECONDS_BETWEEN:
             self._told = time.monotonic()
             print(json.dumps({"bytes": self._read}), file=sys.stderr, flush=True)
-        return data
 
 
 def content_id(source: BufferedReader) -> str:

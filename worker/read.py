@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from itertools import chain
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, Self, runtime_checkable
 
 from worker.model import Rejected
 
@@ -22,6 +22,14 @@ class Source(Protocol):
 
     def read(self, size: int, /) -> bytes:
         """Return so many bytes, fewer only at the end."""
+
+
+@runtime_checkable
+class DirectSource(Protocol):
+    """A file that can be read into memory that is there."""
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill a buffer, or a part of it; return how many bytes: none only at the end."""
 
 
 def read_text(source: BinaryIO, max_bytes: int) -> str:
@@ -62,8 +70,59 @@ def read_chunks(source: Source, max_bytes: int) -> Iterator[bytes]:
         `bad_gzip` or `too_large`.
     """
     first = source.read(max(CHUNK, len(_GZIP)))
-    chunks = chain([first] if first else [], iter(lambda: source.read(CHUNK), b""))
-    return _bounded(_inflate(chunks) if first.startswith(_GZIP) else chunks, max_bytes)
+    if first.startswith(_GZIP):
+        return _bounded(_inflate(chain([first], iter(lambda: source.read(CHUNK), b""))), max_bytes)
+    return PlainChunks(first, source, max_bytes)
+
+
+class PlainChunks:
+    """The chunks of a file that is not compressed; most of it can be read straight into memory that is there.
+
+    Parameters
+    ----------
+    first
+        What has been read of it already.
+    """
+
+    def __init__(self, first: bytes, source: Source, max_bytes: int) -> None:
+        self._first = first
+        self._source = source
+        self._max_bytes = max_bytes
+        self._size = 0
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        chunk, self._first = self._first or self._source.read(CHUNK), b""
+        if not chunk:
+            raise StopIteration
+        self._count(len(chunk))
+        return chunk
+
+    def read_into(self, buffer: memoryview) -> int | None:
+        """Fill a buffer, or a part of it.
+
+        Returns
+        -------
+        int | None
+            How many bytes were read, none only at the end; None when the next chunk has to be taken instead.
+
+        Raises
+        ------
+        Rejected
+            `too_large`.
+        """
+        if self._first or not isinstance(self._source, DirectSource):
+            return None
+        size = self._source.readinto(buffer)
+        self._count(size)
+        return size
+
+    def _count(self, size: int) -> None:
+        self._size += size
+        if self._size > self._max_bytes:
+            raise _too_large(self._max_bytes)
 
 
 def _inflate(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -101,10 +160,12 @@ def _bounded(chunks: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
     for chunk in chunks:
         size += len(chunk)
         if size > max_bytes:
-            raise Rejected(
-                "too_large", f"The file's text is larger than {max_bytes} bytes. Split it into smaller files."
-            )
+            raise _too_large(max_bytes)
         yield chunk
+
+
+def _too_large(max_bytes: int) -> Rejected:
+    return Rejected("too_large", f"The file's text is larger than {max_bytes} bytes. Split it into smaller files.")
 
 
 def _decode(data: bytes) -> str:

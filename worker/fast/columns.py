@@ -1,85 +1,49 @@
-"""Columns: typed transactions of a segment → numpy columns, piece by piece; texts become small whole numbers."""
+"""Columns: typed transactions of a segment → rows, piece by piece; texts become small whole numbers."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
 
 from worker.fast.decode import Line, Transaction
 from worker.fast.moments import read_timestamps
-from worker.fast.numbers import Codes, Floats, Ints, codes_of, packed
+from worker.fast.numbers import Floats, Ints, Mask, codes_of, packed
+from worker.fast.rows import Rows, Tables
+from worker.fast.words import PADDING
 
-
-class Tables:
-    """The texts of a segment and their codes. A text that is absent or empty has the code 0 where it may be so."""
-
-    def __init__(self) -> None:
-        self.customers = Codes()
-        self.names = Codes({None: 0, "": 0})
-        self.products = Codes()
-        self.product_names = Codes()
-        self.categories = Codes({None: 0, "": 0})
-        self.statuses = Codes()
-        self.methods = Codes()
-
-
-@dataclass(slots=True)
-class Columns:
-    """The typed transactions of a segment, a row each; their lines follow each other in columns of their own.
-
-    `amounts` are subtotal, tax, shipping and total; `prices` are unit price, discount and subtotal of a line.
-    """
-
-    ids: list[str]
-    place: Ints
-    time: Ints
-    customer: Ints
-    name: Ints
-    status: Ints
-    method: Ints
-    line_count: Ints
-    amounts: Floats
-    product: Ints
-    product_name: Ints
-    category: Ints
-    quantity: Ints
-    prices: Floats
+_NEAR_HALF_A_CENT = 2.0**-50
+"""A double is off by 2**-53 of an amount, its product with 100 by as much again: four times that is safe."""
 
 
 class Gatherer:
     """Takes typed transactions piece by piece.
 
-    But for their ids it keeps none of their texts: those would lie scattered over the memory in which the next piece is
-    decoded.
+    It keeps none of their texts but the timestamps: those would lie scattered over the memory in which the next piece
+    is decoded.
     """
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._ids: list[str] = []
         self._stamps: list[str] = []
         self._pieces: list[tuple[Ints, ...]] = []
 
-    def add(self, transactions: Sequence[Transaction], ids: Sequence[str], places: Ints) -> None:
-        """Take transactions, of which each has its id and its place in the segment."""
+    def add(self, transactions: Sequence[Transaction], places: Ints) -> None:
+        """Take transactions, of which each has its place in the segment."""
         tables = self._tables
         lines = list(chain.from_iterable([one.line_items for one in transactions]))
         customers = [one.customer for one in transactions]
-        stamps = [one.timestamp for one in transactions]
-        self._ids += ids
-        self._stamps.append("".join(stamps))
+        self._stamps += [one.timestamp for one in transactions]
         self._pieces.append(
             (
                 places,
-                packed("i", list(map(len, stamps))),
                 codes_of([customer.customer_id for customer in customers], tables.customers),
                 codes_of([customer.name for customer in customers], tables.names),
                 codes_of([one.status for one in transactions], tables.statuses),
                 codes_of([one.payment_method for one in transactions], tables.methods),
-                packed("i", [len(one.line_items) for one in transactions]),
+                packed("q", [len(one.line_items) for one in transactions]),
                 _amounts(transactions),
                 codes_of([line.product_id for line in lines], tables.products),
                 codes_of([line.product_name for line in lines], tables.product_names),
@@ -91,29 +55,26 @@ class Gatherer:
             )
         )
 
-    def columns(self) -> Columns | None:
-        """All that was taken; None when nothing was."""
-        if not self._ids:
+    def rows(self) -> tuple[Rows, Mask] | None:
+        """All that was taken, and which rows have an amount that a double cannot tell; None when nothing was taken."""
+        if not self._pieces:
             return None
-        place, size, customer, name, status, method, count, amounts, product, title, category, quantity, *prices = (
+        place, customer, name, status, method, count, amounts, product, title, category, quantity, *prices = (
             np.concatenate(parts) for parts in zip(*self._pieces, strict=True)
         )
-        return Columns(
-            ids=self._ids,
-            place=place,
-            time=read_timestamps(self._stamps, size),
-            customer=customer,
-            name=name,
-            status=status,
-            method=method,
-            line_count=count,
-            amounts=amounts.reshape(-1, 4).T,
-            product=product,
-            product_name=title,
-            category=category,
-            quantity=quantity,
-            prices=np.stack(prices),
-        )
+        cents, in_doubt = _cents(amounts.reshape(-1, 4).T)
+        line_cents, lines_in_doubt = _cents(np.stack(prices))
+        texts = (place, _times(self._stamps), customer, name, status, method, count)
+        rows = Rows(*[*texts, *cents, product, title, category, quantity, *line_cents])
+        doubtful = in_doubt.any(axis=0) | np.logical_or.reduceat(lines_in_doubt.any(axis=0), rows.first_lines)
+        return rows, doubtful
+
+
+def _times(stamps: list[str]) -> Ints:
+    texts = [stamp if stamp.isascii() else "" for stamp in stamps]
+    sizes = packed("q", list(map(len, texts)))
+    text = "".join(texts).encode() + PADDING
+    return read_timestamps(text, np.cumsum(sizes) - sizes, sizes, stamps.__getitem__)
 
 
 def _amounts(transactions: Sequence[Transaction]) -> Floats:
@@ -131,3 +92,12 @@ def _discounts(lines: Sequence[Line]) -> Floats:
         return packed("d", [line.discount for line in lines])  # type: ignore[misc]
     except struct.error:  # somewhere it is null
         return packed("d", [line.discount or 0.0 for line in lines])
+
+
+def _cents(amounts: Floats) -> tuple[Ints, Mask]:
+    """Round to cents; in doubt is what lies so near half a cent that a double cannot tell."""
+    exact = amounts * 100.0
+    rounded = np.rint(exact)
+    size = np.abs(exact)
+    in_doubt = np.abs(exact - rounded) >= 0.5 - size * _NEAR_HALF_A_CENT
+    return rounded.astype(np.int64), in_doubt

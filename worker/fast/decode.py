@@ -6,6 +6,7 @@ Nor does it count levels or the size of a transaction. All three are looked at h
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -13,6 +14,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Raw, Struct
 
+from worker.fast.cut import border
 from worker.fast.numbers import more_openings
 from worker.parse import DECODER, too_deep
 
@@ -97,11 +99,19 @@ class Form:
         True for NDJSON: a transaction a line.
     max_bytes
         How large a transaction may be.
+    first_key
+        With which key the first one begins.
     """
 
     levels: int
     lines: bool
     max_bytes: int
+    first_key: bytes = b""
+
+    @property
+    def border(self) -> re.Pattern[bytes]:
+        """What the end of a transaction looks like when another one follows."""
+        return border(lines=self.lines, first_key=self.first_key)
 
 
 _in_array = msgspec.json.Decoder(list[Transaction]).decode
@@ -143,6 +153,32 @@ def raw_records(text: bytes, form: Form) -> list[bytes]:
         return [bytes(raw) for raw in (_raws_in_lines(text) if form.lines else _raws_in_array(_array(text)))]
     except _REFUSALS as refused:
         raise Unproven from refused
+
+
+def decode_row(text: bytes, form: Form) -> Record:
+    """Decode one transaction, of which it is known that it is UTF-8.
+
+    Raises
+    ------
+    Unproven
+        When it is none.
+    """
+    if len(text) > form.max_bytes or (form.lines and b"\n" in text):
+        raise Unproven
+    record = _decode_one(text)
+    shown = text.decode()
+    if too_deep(shown, 0, len(shown), form.levels):
+        raise Unproven
+    return record
+
+
+def is_transaction(text: bytes) -> bool:
+    """Tell whether a text is a transaction as `Transaction` has it."""
+    try:
+        _one(text)
+    except _REFUSALS:
+        return False
+    return True
 
 
 def decode_plainly(text: str) -> object:

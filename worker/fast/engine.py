@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import BinaryIO
 
 from shared.task import Limits
 from worker.engine import Result
 from worker.errors_log import ErrorsLog
+from worker.fast.heap import keep_freed_memory
 from worker.fast.lane import Cores, FastLane, ThisCore
 from worker.fast.merge import Totals
 from worker.fast.partial import partial_of_totals, rows_of_totals
+from worker.fast.pieces import begin_records
 from worker.fast.reader import read_file
 from worker.fast.result import result_of
-from worker.fast.segment import Rules, add_up_records
 from worker.fast.stream import Stream
-from worker.fast.sums import Part
+from worker.fast.summary import Rules
 from worker.partial import write_partial
 from worker.read import Source, read_chunks
 
@@ -48,6 +48,7 @@ def process(
     InvalidDocument
         When a limit makes no sense.
     """
+    keep_freed_memory()
     rules = Rules.of(limits)
     totals = Totals(ErrorsLog(errors))
     stream = Stream(read_chunks(source, limits.max_inflated_bytes))
@@ -81,8 +82,5 @@ class _OneByOne:
     def settle(self) -> None:
         """Add up what was kept."""
         if self._records:
-            self._totals.take(self._add_up)
+            self._totals.merge(begin_records(self._records, self._rules).finished(self._totals.remember))
             self._records = []
-
-    def _add_up(self, repeated: Collection[int]) -> Part:
-        return add_up_records(self._records, self._rules, repeated)

@@ -10,11 +10,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from worker.fast.cut import Segment, segments
+from worker.fast import cut
+from worker.fast.cut import Segment, first_key, segments
 from worker.fast.decode import Form, Unproven
 from worker.fast.merge import Totals
-from worker.fast.segment import Rules, add_up_segment
+from worker.fast.segment import SegmentReader
 from worker.fast.stream import Stream
+from worker.fast.summary import Remember, Rules
 from worker.fast.sums import Part
 
 
@@ -24,11 +26,18 @@ class Cores(Protocol):
     room: int
     """How many segments may be under way."""
 
-    def submit(self, data: bytes, form: Form) -> Callable[[], Part]:
-        """Begin with a segment; the call that is returned waits for its part, or raises `Unproven`."""
+    def buffer(self) -> memoryview:
+        """Memory for the next segment; there is some while there is room."""
 
-    def again(self, data: bytes, form: Form, repeated: list[int]) -> Part:
-        """Add up a segment once more, now that ids in it are known from earlier ones."""
+    def submit(self, segment: Segment, form: Form, remember: Remember) -> Callable[[], Part]:
+        """Begin with a segment; the call that is returned waits for its part, or raises `Unproven`.
+
+        It stands in the buffer that was given last. Segments follow each other in the file, and so do the calls.
+        `remember` is called for each one that is proven, in that order.
+        """
+
+    def forget(self) -> None:
+        """Let go of everything that is under way, once a segment is unproven."""
 
 
 class ThisCore:
@@ -37,15 +46,19 @@ class ThisCore:
     room = 1
 
     def __init__(self, rules: Rules) -> None:
-        self._rules = rules
+        self._reader = SegmentReader(rules)
+        self._buffer = memoryview(bytearray(cut.SLOT + cut.BEHIND))
 
-    def submit(self, data: bytes, form: Form) -> Callable[[], Part]:
+    def buffer(self) -> memoryview:
+        """Always the same."""
+        return self._buffer
+
+    def submit(self, segment: Segment, form: Form, remember: Remember) -> Callable[[], Part]:
         """Put it off."""
-        return lambda: add_up_segment(data, form, self._rules)
+        return lambda: self._reader.begin(segment.buffer, segment.size, form).finished(remember)
 
-    def again(self, data: bytes, form: Form, repeated: list[int]) -> Part:
-        """Do it now."""
-        return add_up_segment(data, form, self._rules, repeated)
+    def forget(self) -> None:
+        """Nothing is under way."""
 
 
 class FastLane:
@@ -58,42 +71,31 @@ class FastLane:
 
     def take(self, stream: Stream, levels: int, *, lines: bool) -> bool:
         """Take the transactions that follow (see `worker.fast.reader.Lane`)."""
-        form = Form(levels, lines, self._max_bytes)
+        begin = stream.read(1)
+        stream.put_back(begin)
+        form = Form(levels, lines, self._max_bytes, first_key(begin))
         under_way: deque[tuple[Segment, Callable[[], Part]]] = deque()
-        ahead = segments(stream, lines=lines)
+        ahead = segments(stream, form.border, self._cores.buffer)
         gap: bytes | None = None
         while True:
             while len(under_way) < self._cores.room and (segment := next(ahead, None)) is not None:
-                under_way.append((segment, self._cores.submit(segment.data, form)))
+                under_way.append((segment, self._cores.submit(segment, form, self._totals.remember)))
             if not under_way:
                 break
             segment, part = under_way[0]
             try:
-                self._merge(part(), segment, form)
+                self._totals.merge(part())
             except Unproven:
+                self._cores.forget()
                 break
             under_way.popleft()
             gap = segment.gap
         self._put_back(stream, gap, under_way)
         return gap is not None
 
-    def _merge(self, part: Part, segment: Segment, form: Form) -> None:
-        again = self._totals.repeated(part)
-        self._totals.merge(self._cores.again(segment.data, form, again) if again else part)
-
     def _put_back(
         self, stream: Stream, gap: bytes | None, under_way: deque[tuple[Segment, Callable[[], Part]]]
     ) -> None:
         """The reader goes on right behind the last transaction that was taken."""
-        for _, part in list(under_way)[1:]:
-            _ignore(part)
         rest = [gap or b"", *(piece for segment, _ in under_way for piece in (segment.data, segment.gap))]
         stream.put_back(b"".join(rest))
-
-
-def _ignore(part: Callable[[], Part]) -> None:
-    """Wait for a part that no one needs any more."""
-    try:
-        part()
-    except Unproven:
-        return

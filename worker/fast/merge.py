@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from worker.errors_log import ErrorsLog
-from worker.fast.numbers import ROOM, Codes, Ints
+from worker.fast.numbers import ROOM, Codes, Ints, codes_of
 from worker.fast.seen import Seen
 from worker.fast.sums import High, Part, Sales, Valid, highest
 from worker.figures import consistency
@@ -105,15 +105,9 @@ class Totals:
         self.differences: list[Difference] = []
         self._rows: list[tuple[Ints, Ints, Ints]] = []
 
-    def repeated(self, part: Part) -> list[int]:
-        """Remember a part's ids; return the places of those that an earlier part has."""
-        return [int(place) for place in part.places[self._seen.add(part.ids)]]
-
-    def take(self, add_up: Callable[[Collection[int]], Part]) -> None:
-        """Merge the part that follows, which is added up once more if ids in it are known from earlier ones."""
-        part = add_up(())
-        again = self.repeated(part)
-        self.merge(add_up(again) if again else part)
+    def remember(self, ids: Ints, places: Ints) -> list[int]:
+        """Remember the ids of the part that follows; return the places of those that an earlier part has."""
+        return [int(place) for place in places[self._seen.add(ids)]]
 
     def merge(self, part: Part) -> None:
         """Append a part whose ids are remembered already."""
@@ -171,7 +165,7 @@ class Totals:
 
 def _recode(codes: Codes, table: Sequence[str | None]) -> Ints:
     """The file's codes for a part's texts."""
-    return np.array([codes[text] for text in table], np.int64)
+    return codes_of(table, codes)
 
 
 def _put(last: Last, codes: Ints, texts: Ints, values: Ints) -> None:

@@ -1,13 +1,14 @@
-"""Timestamps as a column: the usual form all at once, by arithmetic on its characters; others one by one."""
+"""Timestamps as a column: the usual forms all at once, by arithmetic on their characters; others one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 
 from worker.fast.numbers import Ints, Mask
+from worker.fast.words import Text, are_digits, read_word
 from worker.times import DAY, MINUTE, SECOND, parse_timestamp
 
 NEVER = -(2**63)
@@ -15,11 +16,7 @@ NEVER = -(2**63)
 
 _FORM = b"0000-00-00T00:00:00"
 _WIDTH = len(_FORM)
-_DIGITS = np.array([place for place, letter in enumerate(_FORM) if letter == ord("0")])
-_SIGNS = np.array([place for place, letter in enumerate(_FORM) if letter != ord("0")])
-_WRITTEN_SIGNS = np.frombuffer(_FORM, np.uint8)[_SIGNS]
-_WEIGHTS = np.array([1000, 100, 10, 1] + [10, 1] * 5)
-_PARTS = np.array([0, 4, 6, 8, 10, 12])
+_WITH_FRACTION = b".000000Z"
 _DAYS_BEFORE_MONTH = np.array([0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334])
 _DAYS_OF_MONTH = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 _DAYS_UNTIL_1970 = 719162
@@ -27,32 +24,32 @@ _ANY_MOMENT = "2000-01-01T00:00:00"
 _LONGEST_KEPT = 40
 
 
-def read_timestamps(texts: Sequence[str], sizes: Ints) -> Ints:
+def read_timestamps(text: Text, begins: Ints, sizes: Ints, stamp: Callable[[int], str]) -> Ints:
     """Read timestamps as microseconds since 1970 in UTC, or `NEVER`.
 
     Parameters
     ----------
-    texts
-        The timestamps, one right after the other; where one text ends, a timestamp does.
-    sizes
-        How many characters each of them has.
+    text
+        The text in which they stand, with `worker.fast.words.PADDING` behind it.
+    begins, sizes
+        Where each of them begins, and how many characters it has; one that is not ASCII has the size 0.
+    stamp
+        Gives one of them as text, by its number.
     """
-    text = "".join(texts)
-    letters = np.frombuffer(text.encode("ascii", "replace"), np.uint8)  # a character stays one, as "?"
-    begins = np.cumsum(sizes) - sizes
-    long_enough = sizes >= _WIDTH
-    times = np.full(len(sizes), NEVER)
-    times[long_enough] = _local_times(letters[begins[long_enough, np.newaxis] + np.arange(_WIDTH)])
-    usual = sizes == _WIDTH + 1
-    usual[usual] = letters[begins[usual] + _WIDTH] == ord("Z")
-    for place in np.flatnonzero(~usual | (times == NEVER)).tolist():
-        begin = int(begins[place])
-        times[place] = _unusual(text[begin : begin + int(sizes[place])], int(times[place]))
+    times = np.where(sizes >= _WIDTH, _local_times(text, begins), NEVER)
+    behind = read_word(text, begins + _WIDTH)
+    zulu = behind & 0xFF == ord("Z")
+    fraction, is_fraction = _fractions(behind)
+    is_fraction &= sizes == _WIDTH + len(_WITH_FRACTION)
+    usual = (times != NEVER) & ((sizes == _WIDTH + 1) & zulu | is_fraction)
+    times[is_fraction & usual] += fraction[is_fraction & usual]
+    for place in np.flatnonzero(~usual).tolist():
+        times[place] = _unusual(stamp(place), int(times[place]))
     return times
 
 
 def _unusual(stamp: str, local: int) -> int:
-    """Read a timestamp with a fraction or an offset, of which the date and the time are read already, or any other."""
+    """Read a timestamp with an offset, of which the date and the time are read already, or any other."""
     # An offset may lead out of the calendar, only in its first and last year.
     if not _FIRST_SAFE < local < _LAST_SAFE:
         return _one(stamp)
@@ -86,12 +83,32 @@ _FIRST_SAFE = _time("0002-01-01T00:00:00")
 _LAST_SAFE = _time("9998-12-31T23:59:59")
 
 
-def _local_times(letters: Ints) -> Ints:
-    """Read the characters of ``2025-01-17T14:30:22``, a row each."""
-    digits = letters[:, _DIGITS] - ord("0")  # wraps around below "0": larger than 9, too
-    good: Mask = (digits <= 9).all(axis=1) & (letters[:, _SIGNS] == _WRITTEN_SIGNS).all(axis=1)
-    parts = np.add.reduceat(digits * _WEIGHTS, _PARTS, axis=1)
-    year, month, day, hour, minute, second = (parts[:, place] for place in range(len(_PARTS)))
+def _against(words: Ints, form: bytes) -> tuple[Ints, Mask]:
+    """Eight characters as the values of their digits; the mask says which have the form, where ``0`` is any digit."""
+    values = words ^ int.from_bytes(form, "little")
+    signs = int.from_bytes(bytes(0 if letter == ord("0") else 0xFF for letter in form), "little")
+    return values, are_digits(values) & (values & signs == 0)
+
+
+def _two_digits(values: Ints, place: int) -> Ints:
+    pairs: Ints = ((values >> 8 * place & 0xFF) * 10 + (values >> 8 * (place + 1) & 0xFF)).view(np.int64)
+    return pairs
+
+
+def _fractions(words: Ints) -> tuple[Ints, Mask]:
+    """Microseconds out of ``.123456Z``."""
+    values, good = _against(words, _WITH_FRACTION)
+    return _two_digits(values, 1) * 10_000 + _two_digits(values, 3) * 100 + _two_digits(values, 5), good
+
+
+def _local_times(text: Text, begins: Ints) -> Ints:
+    """Read the characters of ``2025-01-17T14:30:22``."""
+    date, good = _against(read_word(text, begins), _FORM[:8])
+    middle, middle_good = _against(read_word(text, begins + 8), _FORM[8:16])
+    clock, clock_good = _against(read_word(text, begins + 11), _FORM[11:19])
+    good &= middle_good & clock_good
+    year, month, day = _two_digits(date, 0) * 100 + _two_digits(date, 2), _two_digits(date, 5), _two_digits(middle, 0)
+    hour, minute, second = (_two_digits(clock, place) for place in (0, 3, 6))
     good &= (month >= 1) & (month <= 12) & (year >= 1) & (hour < 24) & (minute < 60) & (second < 60)
     month = np.where(good, month, 1)
     leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))

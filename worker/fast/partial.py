@@ -8,7 +8,6 @@ import numpy as np
 
 from worker.fast.merge import Totals
 from worker.fast.numbers import Ints
-from worker.fast.seen import FINGERPRINT
 from worker.fast.sums import Part, Sales, Valid
 from worker.figures.consistency import Difference
 from worker.partial import Numbers, Partial, Rows, SalesPartial, shown
@@ -76,11 +75,9 @@ def _sales_partial(totals: Totals) -> SalesPartial:
 
 
 def part_of(partial: Partial, rows: Rows) -> Part:
-    """Make one part of a whole file. Its ids are not told: whether one comes twice is judged within a file."""
+    """Make one part of a whole file."""
     return Part(
         count=partial.transactions,
-        ids=np.empty(0, FINGERPRINT),
-        places=np.empty(0, np.int32),
         customers=partial.customers,
         names=partial.names,
         products=partial.products,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import mmap
 import signal
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,17 +19,22 @@ from typing import TYPE_CHECKING, cast
 
 from shared.errors import BatchJsonError
 from worker.fast import cut
+from worker.fast.cut import Segment
 from worker.fast.decode import Form, Unproven
+from worker.fast.heap import keep_freed_memory
 from worker.fast.lane import Cores, ThisCore
-from worker.fast.segment import Rules, add_up_segment
+from worker.fast.numbers import Ints
+from worker.fast.segment import SegmentReader
+from worker.fast.summary import Begun, Remember, Rules
 from worker.fast.sums import Part
 from worker.logs import where
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkProcess
 
-_UNDER_WAY = 2
-"""Segments a process: while it adds up one, the next one is waiting already."""
+_UNDER_WAY = 3
+"""Segments a process: while the ids of one are looked up, it begins with the next one, and a third one is waiting."""
+_BEGUN = 2
 
 
 class CoreFailed(BatchJsonError):
@@ -42,7 +48,22 @@ class _Job:
     slot: int
     size: int
     form: Form
-    repeated: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ids:
+    """The ids of a segment that is proven. Its process must be told which of them are known from before."""
+
+    slot: int
+    prints: Ints
+    places: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The places of the ids that are known, for the first segment of which that has not been told."""
+
+    places: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +74,31 @@ class _Failure:
     place: str
 
 
-_Answer = Part | _Failure | None
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """The segment is unproven."""
+
+
+_Outcome = Part | _Failure | _Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What became of a segment."""
+
+    slot: int
+    outcome: _Outcome
+
+
+@dataclass(slots=True)
+class _UnderWay:
+    """A segment that was handed out."""
+
+    slot: int
+    pipe: Connection
+    remember: Remember
+    ids: _Ids | None = None
+    outcome: _Outcome | None = None
 
 
 @contextmanager
@@ -65,6 +110,7 @@ def cores(rules: Rules, count: int) -> Iterator[Cores]:
     if count == 1 or sys.platform != "linux":
         yield ThisCore(rules)
         return
+    keep_freed_memory()  # inherited by the processes
     processes = Processes(rules, count)
     try:
         yield processes
@@ -73,35 +119,57 @@ def cores(rules: Rules, count: int) -> Iterator[Cores]:
 
 
 class Processes:
-    """Adds up segments in other processes."""
+    """Adds up segments in other processes.
+
+    A process tells a segment's ids as soon as it knows them. The segments' ids are remembered in file order, and each
+    process is told at once which of its ids come again, so that no one adds up anything twice, and no one waits long.
+    """
 
     def __init__(self, rules: Rules, count: int) -> None:
         context = get_context("fork")
         self.room = count * _UNDER_WAY
-        self._slots = [mmap.mmap(-1, cut.SLOT) for _ in range(self.room)]
+        self._slots = [mmap.mmap(-1, cut.SLOT + cut.BEHIND) for _ in range(self.room)]
+        self._views = [memoryview(slot) for slot in self._slots]
         self._free = list(range(self.room))
         self._pipes: list[Connection] = []
-        self._waiting: dict[Connection, list[int]] = {}
-        self._answers: dict[int, _Answer] = {}
+        self._waiting: dict[Connection, int] = {}
+        self._under_way: dict[int, _UnderWay] = {}
+        self._not_remembered: deque[_UnderWay] = deque()
         self._processes: list[ForkProcess] = []
         for _ in range(count):
             ours, theirs = context.Pipe()
             self._pipes.append(ours)
-            self._waiting[ours] = []
+            self._waiting[ours] = 0
             process = context.Process(target=_work, args=(theirs, self._slots, rules, tuple(self._pipes)), daemon=True)
             process.start()
             theirs.close()
             self._processes.append(process)
 
-    def submit(self, data: bytes, form: Form) -> Callable[[], Part]:
-        """Hand a segment to the process with the least to do."""
-        slot = self._send(data, form, ())
-        return lambda: self._answer(slot)
+    def buffer(self) -> memoryview:
+        """Shared memory for the next segment."""
+        return self._views[self._free[-1]]
 
-    def again(self, data: bytes, form: Form, repeated: list[int]) -> Part:
-        """Hand it over once more, and wait."""
-        slot = self._send(data, form, tuple(repeated))
-        return self._answer(slot)
+    def submit(self, segment: Segment, form: Form, remember: Remember) -> Callable[[], Part]:
+        """Hand a segment to the process with the least to do."""
+        slot = self._free.pop()
+        pipe = min(self._pipes, key=lambda one: self._waiting[one])
+        _send(pipe, _Job(slot, segment.size, form))
+        under_way = self._under_way[slot] = _UnderWay(slot, pipe, remember)
+        self._waiting[pipe] += 1
+        self._not_remembered.append(under_way)
+        return lambda: self._part(under_way)
+
+    def forget(self) -> None:
+        """Let go of all segments whose parts no one will ask for; none of their ids is remembered."""
+        while self._not_remembered:
+            segment = self._not_remembered.popleft()
+            while segment.ids is None and segment.outcome is None:
+                self._receive()
+            if segment.outcome is None:
+                _send(segment.pipe, _Known(()))
+            while segment.outcome is None:
+                self._receive()
+            self._free.append(segment.slot)
 
     def close(self) -> None:
         """End the processes."""
@@ -111,41 +179,47 @@ class Processes:
             process.terminate()
             process.join()
             process.close()
-        for slot in self._slots:
-            slot.close()
+        self._views.clear()
+        self._slots.clear()  # unmapped when the last view of them goes
 
-    def _send(self, data: bytes, form: Form, repeated: tuple[int, ...]) -> int:
-        slot = self._free.pop()
-        self._slots[slot][: len(data)] = data
-        pipe = min(self._pipes, key=lambda one: len(self._waiting[one]))
-        try:
-            pipe.send(_Job(slot, len(data), form, repeated))
-        except OSError as problem:
-            raise CoreFailed("A process of the engine has ended.") from problem
-        self._waiting[pipe].append(slot)
-        return slot
-
-    def _answer(self, slot: int) -> Part:
-        while slot not in self._answers:
+    def _part(self, segment: _UnderWay) -> Part:
+        while segment.outcome is None:
             self._receive()
-        answer = self._answers.pop(slot)
-        self._free.append(slot)
-        if answer is None:
-            raise Unproven
-        if isinstance(answer, _Failure):
-            if answer.kind == MemoryError.__name__:
+            self._remember()
+        if isinstance(segment.outcome, _Refusal):
+            raise Unproven  # its slot is let go by `forget`
+        self._free.append(segment.slot)
+        if isinstance(segment.outcome, _Failure):
+            if segment.outcome.kind == MemoryError.__name__:
                 raise MemoryError
-            raise CoreFailed(f"{answer.kind} at {answer.place}")
-        return answer
+            raise CoreFailed(f"{segment.outcome.kind} at {segment.outcome.place}")
+        return segment.outcome
 
     def _receive(self) -> None:
         for ready in wait([pipe for pipe in self._pipes if self._waiting[pipe]]):
             pipe = cast("Connection", ready)
             try:
-                answer: _Answer = pipe.recv()
+                message: _Ids | _Answer = pipe.recv()
             except EOFError as problem:
                 raise CoreFailed("A process of the engine has ended.") from problem
-            self._answers[self._waiting[pipe].pop(0)] = answer
+            if isinstance(message, _Ids):
+                self._under_way[message.slot].ids = message
+            else:
+                self._under_way[message.slot].outcome = message.outcome
+                self._waiting[pipe] -= 1
+
+    def _remember(self) -> None:
+        """Remember ids in file order, as far as they are told. A segment that is refused stops it."""
+        while self._not_remembered and (ids := self._not_remembered[0].ids) is not None:
+            segment = self._not_remembered.popleft()
+            _send(segment.pipe, _Known(tuple(segment.remember(ids.prints, ids.places))))
+
+
+def _send(pipe: Connection, message: object) -> None:
+    try:
+        pipe.send(message)
+    except OSError as problem:
+        raise CoreFailed("A process of the engine has ended.") from problem
 
 
 def _work(pipe: Connection, slots: list[mmap.mmap], rules: Rules, others: tuple[Connection, ...]) -> None:
@@ -154,18 +228,57 @@ def _work(pipe: Connection, slots: list[mmap.mmap], rules: Rules, others: tuple[
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, too: it ends us
     for other in others:
         other.close()
-    while True:
-        try:
-            job: _Job = pipe.recv()
-        except EOFError:
-            return
-        pipe.send(_add_up(slots[job.slot][: job.size], job, rules))
-
-
-def _add_up(data: bytes, job: _Job, rules: Rules) -> _Answer:
     try:
-        return add_up_segment(data, job.form, rules, job.repeated)
-    except Unproven:
-        return None
-    except Exception as problem:  # noqa: BLE001 - told to the parent, which raises it
-        return _Failure(type(problem).__name__, where(problem))
+        _Core(pipe, slots, rules).work()
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return
+
+
+class _Core:
+    """What one of the processes does."""
+
+    def __init__(self, pipe: Connection, slots: list[mmap.mmap], rules: Rules) -> None:
+        self._pipe = pipe
+        self._slots = slots
+        self._reader = SegmentReader(rules)
+        self._jobs: deque[_Job] = deque()
+        self._begun: deque[tuple[int, Begun]] = deque()
+        self._known: deque[_Known] = deque()
+
+    def work(self) -> None:
+        """Finish what can be finished; else begin with the next segment while the ids of the last are looked up."""
+        while True:
+            if self._known:
+                self._finish()
+            elif self._jobs and len(self._begun) < _BEGUN:
+                self._begin(self._jobs.popleft())
+            else:
+                self._take()
+            while self._pipe.poll():
+                self._take()
+
+    def _take(self) -> None:
+        message: _Job | _Known = self._pipe.recv()
+        if isinstance(message, _Job):
+            self._jobs.append(message)
+        else:
+            self._known.append(message)
+
+    def _begin(self, job: _Job) -> None:
+        try:
+            begun = self._reader.begin(memoryview(self._slots[job.slot]), job.size, job.form)
+        except Unproven:
+            self._pipe.send(_Answer(job.slot, _Refusal()))
+        except Exception as problem:  # noqa: BLE001 - told to the parent, which raises it
+            self._pipe.send(_Answer(job.slot, _Failure(type(problem).__name__, where(problem))))
+        else:
+            self._begun.append((job.slot, begun))
+            self._pipe.send(_Ids(job.slot, begun.prints, begun.places))
+
+    def _finish(self) -> None:
+        (slot, begun), known = self._begun.popleft(), self._known.popleft()
+        try:
+            outcome: _Outcome = begun.finish(known.places)
+        except Exception as problem:  # noqa: BLE001 - told to the parent, which raises it
+            outcome = _Failure(type(problem).__name__, where(problem))
+        self._pipe.send(_Answer(slot, outcome))

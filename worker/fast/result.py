@@ -227,11 +227,13 @@ def _bursts(
     ids: Sequence[str | None], time: Ints, customer: Ints, concern: str, *, window: int, least: int
 ) -> list[SuspiciousPattern]:
     """Customers with so many moments in a window. Sorted, the first and the last of them are `least` - 1 apart."""
+    enough = (np.bincount(customer) >= least)[customer]
+    time, customer = time[enough], customer[enough]
     order = np.lexsort((time, customer))
     time, customer = time[order], customer[order]
     apart = least - 1
     close = (time[apart:] - time[:-apart] <= window) & (customer[apart:] == customer[:-apart])
-    codes = np.unique(customer[apart:][close])
+    codes = np.flatnonzero(np.bincount(customer[apart:][close]))
     begins, ends = np.searchsorted(customer, codes, "left"), np.searchsorted(customer, codes, "right")
     return [
         SuspiciousPattern(

@@ -1,7 +1,7 @@
 """Which ids have been seen: fingerprints in a table of their own, 12 bytes each, since texts would not fit the memory.
 
-A fingerprint is 96 bits of two SipHash values, keyed by chance at each start of Python (PYTHONHASHSEED): in a file of a
-hundred million ids the chance that two share one is below 10**-12, and no one who writes a file can steer it.
+A fingerprint is 96 bits (`worker.fast.words.fingerprint_words`), with keys chosen by chance at each start: in a file of
+a hundred million ids the chance that two share one is below 10**-12, and no one who writes a file can steer it.
 """
 
 from __future__ import annotations
@@ -11,33 +11,49 @@ from collections.abc import Sequence
 import numpy as np
 
 from worker.fast.numbers import Ints, Mask, packed
+from worker.fast.words import LONGEST, PADDING, distinct, fingerprint_words, texts_in_words
 
 FINGERPRINT = np.dtype([("first", np.uint64), ("second", np.uint32)])
 _EMPTY = np.uint64(0)
 _FULLEST = 0.75
 _GROWTH = 1.5
-_FASTEST_GROWTH = 2.0
+_FASTEST_GROWTH = 4.0
 _LARGE = 1 << 20
 """Slots from which on memory counts more than time."""
 _SMALLEST = 1 << 12
 _MOVED_AT_A_TIME = 1 << 14
 
 
-def fingerprints(ids: Sequence[str | None], *, all_different: bool) -> tuple[Ints, Ints]:
-    """Fingerprints of the ids that there are, each id once, and the place where each stands first."""
-    if all_different:
-        return _fingerprints(ids), np.arange(len(ids), dtype=np.int32)  # type: ignore[arg-type]
-    places = {identity: place for place, identity in reversed(list(enumerate(ids)))}
-    places.pop(None, None)
-    return _fingerprints(list(places)), packed("i", list(places.values()))  # type: ignore[arg-type]
+def fingerprints(ids: Sequence[str]) -> Ints:
+    """Fingerprints of ids."""
+    encoded = [identity.encode() for identity in ids]
+    sizes = packed("q", list(map(len, encoded)))
+    text = b"".join([*encoded, PADDING])
+    begins = np.cumsum(sizes) - sizes
+    prints = fingerprints_in(texts_in_words(text, begins, np.minimum(sizes, LONGEST)), sizes)
+    for place in np.flatnonzero(sizes > LONGEST).tolist():
+        # SipHash, keyed by chance, too (PYTHONHASHSEED). No short id has a fingerprint made this way.
+        prints[place] = hash(encoded[place]) % 2**64 or 1, hash(encoded[place] + b"\0") % 2**32
+    return prints
 
 
-def _fingerprints(ids: Sequence[str]) -> Ints:
-    prints = np.empty(len(ids), FINGERPRINT)
-    prints["first"] = packed("q", list(map(hash, ids))).view(np.uint64)
-    prints["second"] = packed("q", [hash(identity + "\0") for identity in ids]).view(np.uint64) >> np.uint64(32)
+def fingerprints_in(columns: Sequence[Ints], sizes: Ints) -> Ints:
+    """Fingerprints of ids that are given in words."""
+    prints = np.empty(len(sizes), FINGERPRINT)
+    prints["first"], prints["second"] = fingerprint_words(columns, sizes)
     prints["first"][prints["first"] == _EMPTY] = 1
     return prints
+
+
+def first_of_each(prints: Ints, places: Ints) -> tuple[Ints, Ints, set[int]]:
+    """Each fingerprint once, the place where it stands first, and the places of all others."""
+    if len(places) > 1 and (np.diff(places) < 0).any():
+        order = np.argsort(places)
+        prints, places = prints[order], places[order]
+    first = distinct([prints["first"], prints["second"].astype(np.uint64)])[1]
+    if len(first) == len(places):
+        return prints, places.astype(np.int32), set()
+    return prints[first], places[first].astype(np.int32), set(places.tolist()) - set(places[first].tolist())
 
 
 class Seen:

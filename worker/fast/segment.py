@@ -1,241 +1,118 @@
-"""A segment's text, or transactions read one by one → a `Part`: decode, columns, check, add up."""
+"""A segment's text → a `Part`. Most segments fit into a grid (`worker.fast.grid`); all others are decoded in pieces."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from typing import cast
+from collections.abc import Collection, Iterator
 
 import numpy as np
 
-from shared.task import Limits
-from worker.check import Checker
-from worker.fast import cut
-from worker.fast.check import Rows, check, widen_where_needed
-from worker.fast.columns import Gatherer, Tables
-from worker.fast.decode import Customer, Form, Line, Odd, Record, Records, Unproven, decode, decode_plainly, raw_records
-from worker.fast.decode import Transaction as Typed
-from worker.fast.seen import fingerprints
-from worker.fast.sums import Error, Part, add_up, kept_mask
-from worker.limits import CheckLimits, check_limits
-from worker.model import Transaction
-from worker.parse import clean
-from worker.times import write_timestamp
+from worker.fast.decode import Form, Odd, Record, Unproven, decode_plainly, decode_row
+from worker.fast.grid import Grid, lay
+from worker.fast.judge import id_of
+from worker.fast.numbers import Ints, packed
+from worker.fast.pieces import begin_pieces
+from worker.fast.seen import fingerprints, first_of_each
+from worker.fast.summary import Begun, Rules, Summary
+from worker.fast.sums import Part
+from worker.fast.table import rows_of
+from worker.fast.template import Template, learn
+
+_ODD_AT_MOST = 8
+"""Of so many transactions one may be odd; else decoding all of them is faster."""
+_LEARNED_FROM = 1 << 18
+"""Bytes that are looked at for a template."""
+_MOST_PATIENCE = 63
+"""Segments until another grid is tried, when the last ones were in vain."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What a valid transaction may hold, and which ones count for revenue."""
+class SegmentReader:
+    """Reads segments, one after the other. It remembers how the last one was written: the next one will be alike."""
 
-    limits: CheckLimits
-    revenue_statuses: tuple[str, ...]
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._template: Template | None = None
+        self._patience = self._left = 0
 
-    @classmethod
-    def of(cls, limits: Limits) -> Rules:
-        """Read them from the settings."""
-        return cls(check_limits(limits), limits.revenue_statuses)
+    def begin(self, buffer: memoryview, size: int, form: Form) -> Begun:
+        """Read a segment, as far as its ids.
+
+        Parameters
+        ----------
+        buffer
+            The segment, and behind it what may be overwritten. It begins with the first byte of a transaction, and
+            should end with the last byte of one. It must stay as it is until the segment is finished.
+        size
+            How many bytes of the buffer are the segment.
+
+        Raises
+        ------
+        Unproven
+            When the text is not a sequence of transactions, or it cannot be told quickly.
+        """
+        if self._left == 0:
+            for template in self._templates(bytes(buffer[: min(size, _LEARNED_FROM)]), form):
+                self._template = template
+                grid = lay(buffer, size, template)
+                begun = grid and _begin_grid(grid, form, self._rules)
+                if begun:
+                    self._patience = 0
+                    return begun
+            self._template, self._patience = None, min(_MOST_PATIENCE, 2 * self._patience + 1)
+            self._left = self._patience
+        self._left -= 1
+        return begin_pieces(bytes(buffer[:size]), form, self._rules)
+
+    def _templates(self, begin: bytes, form: Form) -> Iterator[Template]:
+        """The one that fitted last time, then one that is learned from the segment's begin."""
+        if self._template and self._template.fits(begin, form):
+            yield self._template
+        learned = learn(begin, form)
+        if learned:
+            yield learned
 
 
-def add_up_segment(data: bytes, form: Form, rules: Rules, repeated: Collection[int] = ()) -> Part:
-    """Read a segment.
+def _begin_grid(grid: Grid, form: Form, rules: Rules) -> Begun | None:
+    """Read a grid; None when too many transactions do not fit into it, or one cannot be decoded."""
+    summary = Summary(rules, lambda place: decode_plainly(grid.record(place).decode()))
+    rows, row_prints = rows_of(grid, summary.tables)
+    try:
+        records = _odd_records(grid, form)
+    except Unproven:
+        return None
+    ids = {place: known for place, record in records.items() if (known := id_of(record)) is not None}
+    prints, places = row_prints[grid.good], grid.rows[grid.good]
+    if ids:
+        prints = np.concatenate([prints, fingerprints(list(ids.values()))])
+        places = np.concatenate([places, packed("q", list(ids))])
+    prints, places, twice = first_of_each(prints, places)
 
-    Parameters
-    ----------
-    data
-        Text that begins with the first byte of a transaction and should end with the last byte of one.
-    repeated
-        Places of transactions whose ids occur before the segment.
+    def finish(repeated: Collection[int]) -> Part:
+        again = twice | set(repeated)
+        singly = records | {place: Odd(summary.judge.plain(place)) for place in again}
+        summary.take(sorted(singly.items(), key=lambda item: item[0]), again)
+        kept = rows.only(grid.good & ~np.isin(rows.place, list(again)) if again else grid.good)
+        return summary.finish(Part(len(grid.begins)), identities, kept)
+
+    def identities(wanted: Ints) -> list[str]:
+        in_grid = iter(grid.identities(wanted[~np.isin(wanted, list(ids))]))
+        return [ids[place] if place in ids else next(in_grid) for place in wanted.tolist()]
+
+    return Begun(prints, places, finish)
+
+
+def _odd_records(grid: Grid, form: Form) -> dict[int, Record]:
+    """Decode the transactions that do not fit.
 
     Raises
     ------
     Unproven
-        When the text is not a sequence of transactions, or it cannot be told quickly.
+        When there are too many of them, one cannot be decoded, or any transaction is too large.
     """
-    segment = _Segment(rules, repeated)
-    for text, records in _pieces(data, form):
-        segment.add(records, _Text(text, form))
-    return segment.part()
-
-
-def add_up_records(records: Sequence[object], rules: Rules, repeated: Collection[int] = ()) -> Part:
-    """Add up transactions that were read one by one, as `worker.parse` decodes them."""
-    segment = _Segment(rules, repeated)
-    segment.add(Records(None, [Odd(record) for record in records]))
-    return segment.part()
-
-
-def _pieces(data: bytes, form: Form) -> Iterator[tuple[bytes, Records]]:
-    """Decode piece by piece. One that does not decode may have been cut at a wrong place: it is lengthened."""
-    begin, size = 0, cut.PIECE
-    while begin < len(data):
-        end, then = cut.next_cut(data, begin + size, lines=form.lines)
-        text = data[begin:end]
-        try:
-            records = decode(text, form)
-        except Unproven:
-            if end == len(data):
-                raise
-            size = 2 * (end - begin)
-            continue
-        yield text, records
-        begin, size = then, cut.PIECE
-
-
-@dataclass(slots=True)
-class _Text:
-    """A piece's text, to look up single transactions once more."""
-
-    text: bytes
-    form: Form
-    raws: list[bytes] | None = None
-
-    def record(self, place: int) -> object:
-        """A transaction with its numbers as they are written."""
-        if self.raws is None:
-            self.raws = raw_records(self.text, self.form)
-        return decode_plainly(self.raws[place].decode())
-
-
-class _Segment:
-    """Collects the records of a segment; rows that are in doubt and odd records meet the plain check."""
-
-    def __init__(self, rules: Rules, repeated: Collection[int]) -> None:
-        self._rules = rules
-        self._repeated = frozenset(repeated)
-        self._checker = Checker(rules.limits)
-        self._tables = Tables()
-        self._gatherer = Gatherer(self._tables)
-        self._seen: set[str] = set()
-        self._ids: list[str | None] = []
-        self._errors: list[Error] = []
-        self._texts: list[tuple[int, _Text]] = []
-
-    def add(self, records: Records, text: _Text | None = None) -> None:
-        """Take the records of a piece; those that are odd need no text."""
-        first = len(self._ids)
-        typed = records.typed
-        ids = [one.transaction_id for one in typed] if typed else [_id_of(one) for one in records.mixed]
-        again = self._places_of_repeated(ids, first)
-        if text is not None:
-            self._texts.append((first, text))
-        if typed and not again:
-            self._gatherer.add(typed, cast("list[str]", ids), np.arange(first, first + len(typed), dtype=np.int32))
-            return
-        kept = self._examined(typed or records.mixed, first, again)
-        if kept:
-            transactions = list(kept.values())
-            self._gatherer.add(
-                transactions, [one.transaction_id for one in transactions], np.array(list(kept), np.int32)
-            )
-
-    def part(self) -> Part:
-        """What all of it amounts to."""
-        ids, places = fingerprints(self._ids, all_different=len(self._seen) == len(self._ids))
-        part = Part(len(self._ids), ids, places)
-        columns = self._gatherer.columns()
-        if columns is not None:
-            rows, in_doubt = check(columns, self._rules.limits)
-            rows = self._judged(rows, np.flatnonzero(in_doubt).tolist())
-            if rows.ids:
-                self._fill(part, rows)
-        part.errors = sorted(self._errors, key=lambda error: error[0])
-        return part
-
-    def _fill(self, part: Part, rows: Rows) -> None:
-        tables = self._tables
-        part.valid = add_up(widen_where_needed(rows), tables, self._rules.revenue_statuses)
-        part.customers = list(tables.customers)  # type: ignore[arg-type]  # None is no key of these
-        part.products = list(tables.products)  # type: ignore[arg-type]
-        part.product_names = list(tables.product_names)  # type: ignore[arg-type]
-        part.statuses = list(tables.statuses)  # type: ignore[arg-type]
-        part.methods = list(tables.methods)  # type: ignore[arg-type]
-        part.names = [text for text, code in tables.names.items() if text or not code]
-        part.categories = list(tables.categories)
-
-    def _places_of_repeated(self, ids: Sequence[str | None] | Sequence[str], first: int) -> set[int]:
-        """The places, in the piece, of the ids that have been seen before."""
-        here = {place - first for place in self._repeated if first <= place < first + len(ids)}
-        fresh = set(ids)
-        if len(fresh) < len(ids) or None in fresh or not self._seen.isdisjoint(fresh):
-            for place, identity in enumerate(ids):
-                if identity in self._seen:
-                    here.add(place)
-                if identity is not None:
-                    self._seen.add(identity)
-        else:
-            self._seen |= fresh  # type: ignore[arg-type]
-        self._ids += ids
-        return here
-
-    def _examined(self, records: Sequence[Record], first: int, again: Collection[int]) -> dict[int, Typed]:
-        """Put the odd records, and those with an id seen before, through the plain check; the rest stays."""
-        kept: dict[int, Typed] = {}
-        for place, record in enumerate(records):
-            if type(record) is Typed and place not in again:
-                kept[first + place] = record
-                continue
-            plain = record.record if type(record) is Odd else self._plain(first + place)
-            transaction = self._checked(first + place, plain, repeated=place in again)
-            if transaction is not None:
-                kept[first + place] = _typed(transaction)
-        return kept
-
-    def _judged(self, rows: Rows, in_doubt: Sequence[int]) -> Rows:
-        """Have the plain check judge rows: what is valid is corrected, what is not goes out."""
-        removed: list[int] = []
-        for row in in_doubt:
-            place = int(rows.place[row])
-            transaction = self._checked(place, self._plain(place), repeated=False)
-            if transaction is None:
-                removed.append(row)
-            else:
-                rows.correct(row, transaction)
-        return rows.only(kept_mask(len(rows.ids), removed)) if removed else rows
-
-    def _checked(self, place: int, record: object, *, repeated: bool) -> Transaction | None:
-        identity = self._ids[place]
-        self._checker.begin([identity] if repeated and identity else [])
-        checked = self._checker.check(place, record)
-        if isinstance(checked, Transaction):
-            return checked
-        self._errors += [(one.transaction_index, one.transaction_id, one.field, one.code) for one in checked]
-        return None
-
-    def _plain(self, place: int) -> object:
-        first, text = next(piece for piece in reversed(self._texts) if piece[0] <= place)
-        return text.record(place - first)
-
-
-def _id_of(record: Record) -> str | None:
-    if type(record) is Typed:
-        return record.transaction_id
-    plain = record.record  # type: ignore[union-attr]  # the other kind
-    identity = plain.get("transaction_id") if isinstance(plain, dict) else None
-    return clean(identity) or None if type(identity) is str else None
-
-
-def _typed(transaction: Transaction) -> Typed:
-    """A transaction that only the plain check could read, in a form from which the columns read the same."""
-    return Typed(
-        transaction_id=transaction.transaction_id,
-        timestamp=write_timestamp(transaction.time),
-        customer=Customer(transaction.customer_id, transaction.customer_name),
-        line_items=[
-            Line(
-                product_id=line.product_id,
-                product_name=line.product_name,
-                quantity=line.quantity,
-                unit_price=line.unit_price / 100,
-                subtotal=line.subtotal / 100,
-                category=line.category,
-                discount=line.discount / 100,
-            )
-            for line in transaction.lines
-        ],
-        subtotal=transaction.subtotal / 100,
-        tax=transaction.tax / 100,
-        total=transaction.total / 100,
-        payment_method=transaction.payment_method,
-        status=transaction.status,
-        shipping=transaction.shipping / 100,
-    )
+    if int((grid.ends - grid.begins).max()) > form.max_bytes:
+        raise Unproven
+    is_odd = np.ones(len(grid.begins), np.bool_)
+    is_odd[grid.rows[grid.good]] = False
+    places = np.flatnonzero(is_odd).tolist()
+    if len(places) * _ODD_AT_MOST > len(is_odd):
+        raise Unproven
+    return {place: decode_row(grid.record(place), form) for place in places}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator
 
-from worker.read import not_utf8
+from worker.read import PlainChunks, not_utf8
 
 
 class Stream:
@@ -35,6 +35,30 @@ class Stream:
             length += len(part)
         self.offset += length
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def read_into(self, buffer: memoryview, begin: int, end: int) -> int:
+        """Fill a buffer from a place on, at least to `end` unless the text or the buffer ends; return how far."""
+        offset = begin
+        while offset < min(end, len(buffer)):
+            size = self._read_some(buffer[offset:], end - offset)
+            if not size:
+                break
+            offset += size
+        return offset
+
+    def _read_some(self, buffer: memoryview, size: int) -> int:
+        """Fill a part of a buffer, of about so many bytes."""
+        if not self._ahead and isinstance(self._chunks, PlainChunks):
+            read = self._chunks.read_into(buffer[:size])
+            if read is not None:
+                self.offset += read
+                return read
+        part = self._ahead.pop() if self._ahead else next(self._chunks, b"")
+        taken = min(len(part), len(buffer))
+        buffer[:taken] = part[:taken]
+        self.offset += len(part)
+        self.put_back(part[taken:])
+        return taken
 
     def put_back(self, data: bytes) -> None:
         """Give back what was read last, to be read again."""

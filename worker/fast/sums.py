@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from worker.fast.check import Rows, sizes_of_differences
-from worker.fast.columns import Tables
-from worker.fast.numbers import Ints, Mask, sums_by, total_of
+from worker.fast.check import sizes_of_differences
+from worker.fast.numbers import Ints, sums_by, total_of
+from worker.fast.rows import Rows, Tables
 from worker.figures import consistency, high_value
 from worker.figures.consistency import Difference, falling_differences, largest_difference
 from worker.figures.patterns import UNUSUAL_QUANTITY
@@ -74,9 +74,6 @@ class Part:
     """A stretch of transactions. Texts stand in tables, in the order of their codes."""
 
     count: int
-    ids: Ints
-    """Fingerprints of the ids (`worker.fast.seen`), with the place of each."""
-    places: Ints
     errors: list[Error] = field(default_factory=list)
     customers: list[str] = field(default_factory=list)
     names: list[str | None] = field(default_factory=list)
@@ -88,8 +85,10 @@ class Part:
     valid: Valid | None = None
 
 
-def add_up(rows: Rows, tables: Tables, revenue_statuses: Sequence[str]) -> Valid:
-    """Add up valid rows, of which there is at least one."""
+def add_up(
+    rows: Rows, tables: Tables, revenue_statuses: Sequence[str], identities: Callable[[Ints], list[str]]
+) -> Valid:
+    """Add up valid rows, of which there is at least one. `identities` gives transactions' ids, by their places."""
     customers = list(map(str, tables.customers))
     unusual = np.repeat(rows.customer, rows.line_count)[rows.quantity > UNUSUAL_QUANTITY]
     sizes = sizes_of_differences(rows)
@@ -102,10 +101,10 @@ def add_up(rows: Rows, tables: Tables, revenue_statuses: Sequence[str]) -> Valid
         statuses=np.bincount(rows.status, minlength=len(tables.statuses)),
         methods=np.bincount(rows.method, minlength=len(tables.methods)),
         unusual_quantities=np.bincount(unusual, minlength=len(customers)),
-        high=_highest(rows, customers),
+        high=_highest(rows, customers, identities),
         inconsistent=int(np.count_nonzero(sizes)),
-        differences=_differences(rows, sizes),
-        sales=_sales(counted, tables) if len(counted.ids) else None,
+        differences=_differences(rows, sizes, identities),
+        sales=_sales(counted, tables) if len(counted.place) else None,
     )
 
 
@@ -113,7 +112,7 @@ def _sales(rows: Rows, tables: Tables) -> Sales:
     customers, products = len(tables.customers), len(tables.products)
     days, day = np.unique(rows.time // DAY, return_inverse=True)
     return Sales(
-        orders=len(rows.ids),
+        orders=len(rows.place),
         revenue=total_of(rows.total),
         net=total_of(rows.subtotal),
         tax=total_of(rows.tax),
@@ -149,35 +148,39 @@ def last_named(codes: Ints, names: Ints, size: int) -> Ints:
     return last_by(codes[named], names[named], size)
 
 
-def _largest(figures: Ints, shown: int) -> list[int]:
+def _largest(figures: Ints, shown: int) -> Ints:
     """The rows with the largest figures above 0, and all that equal the last of them."""
     if len(figures) > shown:
         floor = max(1, int(np.partition(figures, -shown)[-shown]))
-        return list(map(int, np.flatnonzero(figures >= floor)))
-    return list(map(int, np.flatnonzero(figures)))
+        return np.flatnonzero(figures >= floor)
+    return np.flatnonzero(figures)
 
 
-def _highest(rows: Rows, customers: Sequence[str]) -> list[High]:
+def _highest(rows: Rows, customers: Sequence[str], identities: Callable[[Ints], list[str]]) -> list[High]:
+    largest = _largest(rows.total, high_value.SHOWN)
+    columns = (rows.total[largest].tolist(), rows.customer[largest].tolist(), rows.time[largest].tolist())
     return highest(
         [
-            (int(rows.total[row]), rows.ids[row], customers[rows.customer[row]], int(rows.time[row]))
-            for row in _largest(rows.total, high_value.SHOWN)
+            (int(total), transaction_id, customers[customer], time)
+            for transaction_id, total, customer, time in zip(identities(rows.place[largest]), *columns, strict=True)
         ]
     )
 
 
-def _differences(rows: Rows, sizes: Ints) -> list[Difference]:
-    found = [largest_difference(_transaction(rows, row)) for row in _largest(sizes, consistency.SHOWN)]
+def _differences(rows: Rows, sizes: Ints, identities: Callable[[Ints], list[str]]) -> list[Difference]:
+    largest = _largest(sizes, consistency.SHOWN)
+    pairs = zip(largest, identities(rows.place[largest]), strict=True)
+    found = [largest_difference(_transaction(rows, row, transaction_id)) for row, transaction_id in pairs]
     return falling_differences(one for one in found if one is not None)[: consistency.SHOWN]
 
 
-def _transaction(rows: Rows, row: int) -> Transaction:
+def _transaction(rows: Rows, row: int, transaction_id: str) -> Transaction:
     """A row's amounts as the plain engine knows them; what says nothing about amounts is left out."""
     begin = int(rows.line_count[:row].sum())
     lines = slice(begin, begin + int(rows.line_count[row]))
     columns = (rows.quantity, rows.unit_price, rows.discount, rows.line_subtotal)
     return Transaction(
-        transaction_id=rows.ids[row],
+        transaction_id=transaction_id,
         time=int(rows.time[row]),
         customer_id="",
         customer_name=None,
@@ -191,10 +194,3 @@ def _transaction(rows: Rows, row: int) -> Transaction:
         payment_method="",
         status="",
     )
-
-
-def kept_mask(size: int, removed: Sequence[int]) -> Mask:
-    """True but for the removed rows."""
-    kept = np.ones(size, np.bool_)
-    kept[list(removed)] = False
-    return kept

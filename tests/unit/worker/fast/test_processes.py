@@ -10,10 +10,11 @@ import pytest
 from shared.task import Limits
 from tests.unit.worker.fast.both import by_fast, by_plain, sizes
 from tests.unit.worker.files import batch, transaction
-from worker.fast import processes
+from worker.fast.cut import Segment
 from worker.fast.decode import Form
 from worker.fast.processes import CoreFailed, Processes, cores
-from worker.fast.segment import Rules
+from worker.fast.segment import SegmentReader
+from worker.fast.summary import Rules
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux only"),
@@ -59,7 +60,7 @@ def test_process_that_ends_is_noticed() -> None:
         several._processes[0].kill()
         several._processes[0].join()
         with pytest.raises(CoreFailed, match="ended"):
-            several.submit(b"{}", FORM)()
+            several.submit(Segment(several.buffer(), 2, b","), FORM, lambda _ids, _places: ())()
     finally:
         several.close()
 
@@ -73,11 +74,11 @@ def test_error_of_a_process_is_told_without_content(
     def broken(*_: Any) -> None:
         raise problem
 
-    monkeypatch.setattr(processes, "add_up_segment", broken)
+    monkeypatch.setattr(SegmentReader, "begin", broken)
     several = Processes(RULES, 1)
     try:
         with pytest.raises(kind) as caught:
-            several.submit(b"{}", FORM)()
+            several.submit(Segment(several.buffer(), 2, b","), FORM, lambda _ids, _places: ())()
     finally:
         several.close()
     assert "Jane" not in str(caught.value)

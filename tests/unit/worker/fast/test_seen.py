@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from worker.fast import seen
-from worker.fast.seen import FINGERPRINT, Seen, fingerprints
+from worker.fast.seen import FINGERPRINT, Seen, fingerprints, first_of_each
+from worker.fast.words import LONGEST
 
 
 @pytest.mark.parametrize("batch", [1, 7, 1000, 30_000])
@@ -17,9 +18,7 @@ def test_ids_are_known_from_their_second_time_on(batch: int) -> None:
     table = Seen()
     for expected in (False, True):
         for begin in range(0, count, batch):
-            prints, places = fingerprints(ids[begin : begin + batch], all_different=True)
-            assert places.tolist() == list(range(len(prints)))
-            assert (table.add(prints) == expected).all()
+            assert (table.add(fingerprints(ids[begin : begin + batch])) == expected).all()
 
 
 def test_table_is_never_nearly_full(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,7 +27,7 @@ def test_table_is_never_nearly_full(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seen, "_MOVED_AT_A_TIME", 3)
     table = Seen()
     for number in range(500):
-        assert not table.add(fingerprints([str(number)], all_different=True)[0]).any()
+        assert not table.add(fingerprints([str(number)])).any()
         assert table._count <= 0.75 * len(table._first)
 
 
@@ -40,8 +39,23 @@ def test_fingerprints_that_share_a_slot_or_a_half_stay_apart() -> None:
     assert table.add(prints[::-1].copy()).tolist() == [True] * 4
 
 
-def test_repeated_and_missing_ids_have_one_fingerprint_or_none() -> None:
-    """The place is that of the first one."""
-    prints, places = fingerprints(["a", None, "b", "a"], all_different=False)
-    assert len(prints) == 2
-    assert sorted(places.tolist()) == [0, 2]
+def test_first_of_each() -> None:
+    """In the order of the places, whatever the order in which they are told."""
+    prints, places, again = first_of_each(fingerprints(["a", "c", "b", "a"]), np.array([9, 2, 0, 4]))
+    assert (prints == fingerprints(["b", "c", "a"])).all()
+    assert places.tolist() == [0, 2, 4]
+    assert again == {9}
+
+
+def test_ids_of_any_length_have_fingerprints_of_their_own() -> None:
+    """With zeros at the end, alike but for the last byte, beyond what is read in words; the same each time."""
+    ids = [
+        "",
+        "\0",
+        "\0\0",
+        *("x" * size + end for size in (7, 8, LONGEST - 1, LONGEST, 10**6) for end in ("", "a", "é")),
+    ]
+    prints = fingerprints(ids)
+    assert len({tuple(one) for one in prints.tolist()}) == len(ids)
+    assert (prints[::-1] == fingerprints(ids[::-1])).all()
+    assert all(fingerprints([identity])[0] == one for identity, one in zip(ids, prints, strict=True))

@@ -1,0 +1,201 @@
+"""Words: eight bytes of text as one whole number, for all rows of a column at once.
+
+A word holds the first of its bytes in its lowest bits. What stands here are the usual tricks on such words (several
+digits in one multiplication, "is every byte a digit" in one addition), applied to numpy's columns.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from worker.fast.numbers import Ints, Mask
+
+SIZE = 8
+LONGEST = 128
+"""Bytes of the longest text that is read in words."""
+LONGEST_LITERAL = 512
+"""Bytes of the longest text that is compared."""
+PADDING = bytes(LONGEST_LITERAL + SIZE)
+"""What must stand behind a text, so that it can be read from each of its places."""
+
+Text = bytes | memoryview
+
+_ONES = 0x0101010101010101
+_ZEROS = _ONES * ord("0")
+_HIGH_BITS = _ONES * 0x80
+_BEYOND_NINE = _ONES * (0x80 - 10)
+_ALL = 2**64 - 1
+_BEFORE = np.array([_ALL >> 8 * size for size in range(SIZE)] + [0], np.uint64)
+"""Masks of the bytes before the last ones of a word, by the number of the last ones."""
+_POWERS_OF_TEN = np.array([10**power for power in range(SIZE)], np.uint64)
+_DOT = ord(".")
+_NOTHING = np.zeros(0, np.int64)
+
+_KEYS = np.frombuffer(os.urandom(SIZE * 3 * (LONGEST // 4 + 2)), np.uint64).reshape(3, -1)
+_MIXERS = np.frombuffer(os.urandom(SIZE * (LONGEST // SIZE + 1)), np.uint64) | np.uint64(1)
+"""Chosen by chance at each start and shared by forked processes: no one who writes a file can steer what they make."""
+
+
+def read(text: Text, places: Ints, count: int) -> Ints:
+    """Read so many words from each of some places on, a row each; at a place below 0 they are those of the padding.
+
+    Whatever its width, a row costs the same few nanoseconds.
+    """
+    size = SIZE * count
+    everywhere = np.ndarray((len(text) - size + 1,), f"V{size}", text, strides=(1,))
+    words: Ints = everywhere[places].view("<u8").reshape(-1, count)
+    return words
+
+
+def read_word(text: Text, places: Ints) -> Ints:
+    """Read the word at each of some places."""
+    words: Ints = np.ndarray((len(text) - SIZE + 1,), "<u8", text, strides=(1,))[places]
+    return words
+
+
+def stands_at(text: Text, places: Ints, literal: bytes) -> Mask:
+    """Tell where exactly these bytes stand."""
+    words, mask = _as_words(literal)
+    found = read(text, places, len(words))
+    good: Mask = found[:, -1] & mask == words[-1]
+    for place, word in enumerate(words[:-1]):
+        good &= found[:, place] == word
+    return good
+
+
+@lru_cache(256)
+def _as_words(literal: bytes) -> tuple[list[int], int]:
+    """A literal in words, and the mask of those bytes of the last one that belong to it."""
+    words = [int.from_bytes(literal[begin : begin + SIZE], "little") for begin in range(0, len(literal), SIZE)]
+    return words, _ALL >> 8 * (-len(literal) % SIZE)
+
+
+def texts_in_words(text: Text, begins: Ints, sizes: Ints) -> list[Ints]:
+    """Read texts of at most `LONGEST` bytes as words, a column for each eight bytes; behind a text's end are zeros."""
+    longest = int(sizes.max()) if len(sizes) else 0
+    count = max(1, -(-longest // SIZE))
+    words = read(text, begins, count) & _masks(count)[sizes].view("<u8").reshape(-1, count)
+    return list(np.ascontiguousarray(words.T))
+
+
+@lru_cache(LONGEST // SIZE)
+def _masks(count: int) -> Ints:
+    """For each size of a text the mask of its bytes, so many words long."""
+    size = SIZE * count
+    return (
+        np.array([[0xFF] * text + [0] * (size - text) for text in range(size + 1)], np.uint8).view(f"V{size}").ravel()
+    )
+
+
+def holds(columns: Sequence[Ints], letter: int) -> Mask:
+    """Tell which texts hold a character of ASCII (other than NUL)."""
+    found = np.zeros(len(columns[0]), np.bool_)
+    for column in columns:
+        differs = column ^ np.uint64(_ONES * letter)
+        # A byte that is zero borrows from its high bit; one above a zero may do so, too, which changes nothing.
+        found |= ((differs - _ONES) & ~differs & _HIGH_BITS) != 0
+    return found
+
+
+def distinct(columns: Sequence[Ints]) -> tuple[Ints, Ints]:
+    """Give equal rows equal codes: whole numbers from 0, in the order in which rows first occur.
+
+    Returns
+    -------
+    tuple of Ints
+        The code of each row, and the row where each code occurs first.
+    """
+    count = len(columns[0])
+    if not count:
+        return _NOTHING, _NOTHING
+    mixed = columns[0] * _MIXERS[0]
+    for column, mixer in zip(columns[1:], _MIXERS[1:], strict=False):
+        mixed += column * mixer
+    bits = max(4, (4 * count).bit_length())
+    rows = np.arange(count)
+    leader = _leaders(columns, mixed, rows, bits)
+    left = rows[leader < 0]
+    while len(left):  # texts that share a slot with another one
+        mixed = mixed * _MIXERS[-1]
+        found = _leaders([column[left] for column in columns], mixed[left], left, bits)
+        leader[left] = found
+        left = left[found < 0]
+    is_first = leader == rows
+    return (np.cumsum(is_first) - 1)[leader], np.flatnonzero(is_first)
+
+
+def _leaders(columns: Sequence[Ints], mixed: Ints, rows: Ints, bits: int) -> Ints:
+    """For each row the first one that is equal, or -1 where another row has taken its slot."""
+    slots = (mixed >> np.uint64(64 - bits)).view(np.int64)
+    places = np.arange(len(rows))
+    first = np.empty(1 << bits, np.int64)
+    first[slots[::-1]] = places[::-1]  # numpy keeps the last of several assignments: the first row
+    found = first[slots]
+    same = columns[0][found] == columns[0]
+    for column in columns[1:]:
+        same &= column[found] == column
+    leaders: Ints = np.where(same, rows[found], -1)
+    return leaders
+
+
+def fingerprint_words(columns: Sequence[Ints], sizes: Ints) -> tuple[Ints, Ints]:
+    """Hash texts to 64 and 32 bits.
+
+    Multilinear hashing of their halves of words with keys of 64 bits, of which the upper 32 bits are taken, three
+    times: two given texts share all of them with a chance of 2**-96 (Lemire and Kaser 2014, "Strongly universal string
+    hashing is fast", theorem 3.1).
+    """
+    halves = [half for column in columns for half in (column & 0xFFFFFFFF, column >> 32)]
+    hashes = []
+    for keys in _KEYS:
+        sums = sizes.astype(np.uint64) * keys[0] + keys[1]
+        for half, key in zip(halves, keys[2:], strict=False):
+            sums += half * key
+        hashes.append(sums >> 32)
+    return hashes[0] << 32 | hashes[1], hashes[2].astype(np.uint32)
+
+
+def are_digits(values: Ints) -> Mask:
+    """Tell where each of the eight bytes is at most 9."""
+    good: Mask = (values | values + _BEYOND_NINE) & _HIGH_BITS == 0
+    return good
+
+
+def read_whole(text: Text, begins: Ints, ends: Ints) -> tuple[Ints, Mask]:
+    """Read whole numbers of one to eight digits as JSON writes them; the mask says which ones are such."""
+    return _whole(read_word(text, ends - SIZE), ends - begins)
+
+
+def _whole(words: Ints, sizes: Ints) -> tuple[Ints, Mask]:
+    """Read the last bytes of words as numbers."""
+    good = (sizes >= 1) & (sizes <= SIZE)
+    sizes = np.minimum(np.maximum(sizes, 1), SIZE)
+    before = _BEFORE[sizes]
+    digits = (words ^ _ZEROS) & ~before
+    good &= are_digits(digits)
+    values = digits * 2561 >> 8 & 0x00FF00FF00FF00FF
+    values = values * 6553601 >> 16 & 0x0000FFFF0000FFFF
+    values = values * 42949672960001 >> 32
+    good &= (sizes == 1) | (values >= _POWERS_OF_TEN[sizes - 1])  # no zero before other digits
+    return values.view(np.int64), good
+
+
+def read_cents(text: Text, begins: Ints, ends: Ints) -> tuple[Ints, Mask]:
+    """Read amounts as cents; the mask says which have up to eight digits before the point and up to two behind it."""
+    words = read(text, ends - 2 * SIZE, 2)
+    first, last = words[:, 0], np.ascontiguousarray(words[:, 1])
+    sizes = ends - begins
+    two = (last >> 40 & 0xFF == _DOT) & (sizes >= 4)
+    one = (last >> 48 & 0xFF == _DOT) & (sizes >= 3)
+    units, tens = (last >> 56) - ord("0"), (last >> 48 & 0xFF) - ord("0")  # wraps around below "0": larger than 9, too
+    behind = np.where(two, tens * 10 + units, np.where(one, units * 10, 0))
+    taken = np.where(two, 3, np.where(one, 2, 0))
+    shift = (taken * 8).astype(np.uint64)
+    whole, good = _whole(last << shift | first >> 64 - shift, sizes - taken)  # numpy shifts by 64 to 0
+    good &= ~(one | two) | (units <= 9)
+    good &= ~two | (tens <= 9)
+    return whole * 100 + behind.view(np.int64), good
