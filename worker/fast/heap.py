@@ -11,7 +11,8 @@ import sys
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """Of glibc's malloc.h (mallopt(3))."""
-_KEPT = 1 << 28
+_KEPT, _LARGE = 1 << 26, 1 << 24
+"""Bytes of the free end of the heap that are kept; and from which size on memory is given back in any case."""
 
 
 def keep_freed_memory() -> None:
@@ -21,4 +22,4 @@ def keep_freed_memory() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_TRIM_THRESHOLD, _KEPT)
-        mallopt(_M_MMAP_THRESHOLD, _KEPT)
+        mallopt(_M_MMAP_THRESHOLD, _LARGE)
