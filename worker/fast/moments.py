@@ -8,7 +8,8 @@ from functools import lru_cache
 import numpy as np
 
 from worker.fast.numbers import Ints, Mask
-from worker.fast.words import Text, are_digits, read_word
+from worker.fast.numerals import are_digits
+from worker.fast.words import Text, read_word
 from worker.times import DAY, MINUTE, SECOND, parse_timestamp
 
 NEVER = -(2**63)

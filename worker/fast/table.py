@@ -10,10 +10,11 @@ import numpy as np
 from worker.fast.grid import Grid, Span
 from worker.fast.moments import read_timestamps
 from worker.fast.numbers import Codes, Ints, codes_of
+from worker.fast.numerals import are_numbers, read_cents, read_whole
 from worker.fast.rows import Rows, Tables
 from worker.fast.seen import fingerprints_in
 from worker.fast.template import Kind, Path
-from worker.fast.words import LONGEST, SIZE, distinct, holds, read_cents, read_whole, texts_in_words
+from worker.fast.words import LONGEST, SIZE, distinct, holds, texts_in_words
 
 _BACKSLASH = ord("\\")
 _LINES = "line_items"
@@ -116,9 +117,10 @@ class _Reader:
         return counts
 
     def finish(self) -> None:
-        """Look at the numbers that no one reads: a row is odd, too, whose numbers are no usual ones."""
+        """Look at the numbers that no one reads: they must be some."""
         for path in [path for path, span in self._left.items() if span.slot.kind is Kind.NUMBER]:
-            self.cents(path)
+            span, good = self._taken(path), self._good_of(path)
+            good &= are_numbers(self._grid.text, span.begins, span.ends)
         if not self._good_lines.all():
             self._grid.good &= np.logical_and.reduceat(self._good_lines, self._grid.first_lines)
 

@@ -1,7 +1,6 @@
 """Words: eight bytes of text as one whole number, for all rows of a column at once.
 
-A word holds the first of its bytes in its lowest bits. What stands here are the usual tricks on such words (several
-digits in one multiplication, "is every byte a digit" in one addition), applied to numpy's columns.
+A word holds the first of its bytes in its lowest bits.
 """
 
 from __future__ import annotations
@@ -25,14 +24,8 @@ PADDING = bytes(LONGEST_LITERAL + SIZE)
 Text = bytes | memoryview
 
 _ONES = 0x0101010101010101
-_ZEROS = _ONES * ord("0")
 _HIGH_BITS = _ONES * 0x80
-_BEYOND_NINE = _ONES * (0x80 - 10)
 _ALL = 2**64 - 1
-_BEFORE = np.array([_ALL >> 8 * size for size in range(SIZE)] + [0], np.uint64)
-"""Masks of the bytes before the last ones of a word, by the number of the last ones."""
-_POWERS_OF_TEN = np.array([10**power for power in range(SIZE)], np.uint64)
-_DOT = ord(".")
 _NOTHING = np.zeros(0, np.int64)
 
 _KEYS = np.frombuffer(os.urandom(SIZE * 3 * (LONGEST // 4 + 2)), np.uint64).reshape(3, -1)
@@ -157,45 +150,3 @@ def fingerprint_words(columns: Sequence[Ints], sizes: Ints) -> tuple[Ints, Ints]
             sums += half * key
         hashes.append(sums >> 32)
     return hashes[0] << 32 | hashes[1], hashes[2].astype(np.uint32)
-
-
-def are_digits(values: Ints) -> Mask:
-    """Tell where each of the eight bytes is at most 9."""
-    good: Mask = (values | values + _BEYOND_NINE) & _HIGH_BITS == 0
-    return good
-
-
-def read_whole(text: Text, begins: Ints, ends: Ints) -> tuple[Ints, Mask]:
-    """Read whole numbers of one to eight digits as JSON writes them; the mask says which ones are such."""
-    return _whole(read_word(text, ends - SIZE), ends - begins)
-
-
-def _whole(words: Ints, sizes: Ints) -> tuple[Ints, Mask]:
-    """Read the last bytes of words as numbers."""
-    good = (sizes >= 1) & (sizes <= SIZE)
-    sizes = np.minimum(np.maximum(sizes, 1), SIZE)
-    before = _BEFORE[sizes]
-    digits = (words ^ _ZEROS) & ~before
-    good &= are_digits(digits)
-    values = digits * 2561 >> 8 & 0x00FF00FF00FF00FF
-    values = values * 6553601 >> 16 & 0x0000FFFF0000FFFF
-    values = values * 42949672960001 >> 32
-    good &= (sizes == 1) | (values >= _POWERS_OF_TEN[sizes - 1])  # no zero before other digits
-    return values.view(np.int64), good
-
-
-def read_cents(text: Text, begins: Ints, ends: Ints) -> tuple[Ints, Mask]:
-    """Read amounts as cents; the mask says which have up to eight digits before the point and up to two behind it."""
-    words = read(text, ends - 2 * SIZE, 2)
-    first, last = words[:, 0], np.ascontiguousarray(words[:, 1])
-    sizes = ends - begins
-    two = (last >> 40 & 0xFF == _DOT) & (sizes >= 4)
-    one = (last >> 48 & 0xFF == _DOT) & (sizes >= 3)
-    units, tens = (last >> 56) - ord("0"), (last >> 48 & 0xFF) - ord("0")  # wraps around below "0": larger than 9, too
-    behind = np.where(two, tens * 10 + units, np.where(one, units * 10, 0))
-    taken = np.where(two, 3, np.where(one, 2, 0))
-    shift = (taken * 8).astype(np.uint64)
-    whole, good = _whole(last << shift | first >> 64 - shift, sizes - taken)  # numpy shifts by 64 to 0
-    good &= ~(one | two) | (units <= 9)
-    good &= ~two | (tens <= 9)
-    return whole * 100 + behind.view(np.int64), good

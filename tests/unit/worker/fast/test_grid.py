@@ -67,8 +67,19 @@ WRITERS: dict[str, Write] = {
     ),
     "one line each": lambda some: json.dumps([{**one, "line_items": one["line_items"][:1]} for one in some]),
     "more keys": lambda some: json.dumps(
-        [{"note": "x", **one, "weight": 12.5, "shop": {"city": "Ulm", "zip": 89073}, "gift": None} for one in some]
+        [
+            {
+                "note": "x",
+                **one,
+                "weight": 12.3456,
+                "lat": -place / 7,
+                "shop": {"city": "Ulm", "zip": 89073},
+                "gift": None,
+            }
+            for place, one in enumerate(some)
+        ]
     ),
+    "sums of doubles": lambda some: json.dumps([{**one, "total": 0.1 * place + 1.2} for place, one in enumerate(some)]),
     "shipping cost": lambda some: json.dumps(some).replace('"shipping"', '"shipping_cost"'),
     "no categories": lambda some: json.dumps(some).replace('"Tools"', "null"),
 }

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from worker.fast.numerals import are_numbers, read_cents, read_whole
 from worker.fast.words import (
     LONGEST,
     PADDING,
@@ -14,8 +17,6 @@ from worker.fast.words import (
     distinct,
     holds,
     read,
-    read_cents,
-    read_whole,
     stands_at,
     texts_in_words,
 )
@@ -40,20 +41,19 @@ def laid_out(texts: list[str]) -> tuple[bytes, np.ndarray, np.ndarray]:
     return b"".join(BEFORE + text for text in encoded) + PADDING, begins, begins + sizes
 
 
-@given(st.lists(WRITTEN, min_size=1))
-@example(
-    ["0", "0.0", "0.5", "12345678.99", "123456789", "1.999", "01", "00.1", "1.", ".5", "-1", "", "1e2", "7", "1..2"]
-)
+AMOUNTS = WRITTEN | st.floats(0, 1e6).map(repr) | st.builds("{}.{}5{}".format, DIGITS, DIGITS, DIGITS)
+
+
+@given(st.lists(AMOUNTS, min_size=1))
+@example(["0", "0.0", "0.5", "12345678.99", "123456789", "1.999", "01", "00.1", "1.", ".5", "-1", "", "1e2", "1..2"])
+@example(["0.005", "0.015", "0.0050000000000001", "0.00499999999999999", "29.990000000000002", "1.0000000000000000001"])
 def test_amounts_are_those_that_the_plain_check_reads(texts: list[str]) -> None:
-    """Whatever has at most eight digits and two more is read; what is no number, or another one, is not."""
+    """Whatever has at most eight digits before the point is read; what is no number is not."""
     found, good = read_cents(*laid_out(texts))
     for text, amount, is_good in zip(texts, found.tolist(), good.tolist(), strict=True):
-        whole, _, behind = text.partition(".")
-        usual = whole.isascii() and whole.isdigit() and len(whole) <= SIZE and whole == str(int(whole))
-        usual = usual and (text == whole or (len(behind) in (1, 2) and behind.isascii() and behind.isdigit()))
-        assert is_good == usual, text
-        if usual:
-            assert amount == cents(Number(text))
+        number = re.fullmatch(r"(0|[1-9][0-9]{0,7})(?:\.([0-9]{1,16}))?", text)
+        assert is_good == (number is not None and len(text) <= 24), text
+        assert not is_good or amount == cents(Number(text))
 
 
 @given(st.lists(WRITTEN, min_size=1))
@@ -64,6 +64,15 @@ def test_counts(texts: list[str]) -> None:
     for text, count, is_good in zip(texts, found.tolist(), good.tolist(), strict=True):
         assert is_good == (text.isdigit() and len(text) <= SIZE and text == str(int(text)))
         assert not is_good or count == int(text)
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False).map(repr) | WRITTEN, min_size=1))
+@example(["0", "-0", "-", "00", "-01", "0.10", "-0.5", ".5", "5.", "1.2.3", "1-2", "1e5", "", "48.137432345678912"])
+@example(["9" * 24, "9" * 25])
+def test_numbers_of_json(texts: list[str]) -> None:
+    """All that the grammar knows, but for exponents and long ones."""
+    for text, is_number in zip(texts, are_numbers(*laid_out(texts)).tolist(), strict=True):
+        assert is_number == (len(text) <= 24 and re.fullmatch(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?", text) is not None)
 
 
 @given(TEXTS)
