@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -11,22 +12,37 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 
 from local.batch.config import ACCOUNT_KEY, ACCOUNT_NAME
+from local.ports import is_free
 from shared.connections import EMULATOR_ACCOUNT, EMULATOR_KEY
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 
 
+def _own_ports() -> Iterator[int]:
+    """Ports of this process alone, in turns: each of pytest's processes has its share of a range of their own.
+
+    It lies below the one from which the system takes ports for outgoing connections: one of those may come between the
+    moment when a port is found free and the one when it is taken.
+    """
+    share = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % _SHARES
+    ports = list(range(_PORTS.start + share, _PORTS.stop, _SHARES))
+    begin = secrets.randbelow(len(ports))  # other test runs on this machine begin elsewhere
+    return cycle(ports[begin:] + ports[:begin])
+
+
+_PORTS, _SHARES = range(12_000, 20_000), 16
+_next_ports = _own_ports()
+
+
 def free_ports(count: int) -> list[int]:
-    """Find ports that nobody listens on; another process may take one meanwhile, though it hardly ever happens."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    """Find ports that nobody listens on."""
+    free = (port for port in _next_ports if is_free(port))
+    return [next(free) for _ in range(count)]
 
 
 @contextmanager
@@ -56,7 +72,10 @@ def azurite(folder: Path) -> Iterator[str]:
     script = ROOT / "local" / "azurite" / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
     ports = ["--blobPort", str(blob), "--queuePort", str(queue), "--tablePort", str(table)]
     options = ["--skipApiVersionCheck", "--disableTelemetry", "--silent", "--inMemoryPersistence"]
-    with process([node, str(script), *ports, *options], folder / "azurite.log", table):
+    log = folder / "azurite.log"
+    with process([node, str(script), *ports, *options], log, table) as server:
+        for port in (blob, queue):
+            _wait_for(server, port, log)
         yield (
             f"DefaultEndpointsProtocol=http;AccountName={EMULATOR_ACCOUNT};AccountKey={EMULATOR_KEY};"
             f"BlobEndpoint=http://127.0.0.1:{blob}/{EMULATOR_ACCOUNT};"
