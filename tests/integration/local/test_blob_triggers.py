@@ -6,9 +6,11 @@ import base64
 import json
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient, ContainerClient
 from azure.storage.queue import QueueClient
 
@@ -136,9 +138,12 @@ def wait_for_poison(storage: str, container: str, host: RunningHost) -> dict[str
     def look() -> bool:
         if "to the poison queue" not in host.log.read_text():
             return False
-        with QueueClient.from_connection_string(storage, "webjobs-blobtrigger-poison") as queue:
+        with (
+            suppress(ResourceNotFoundError),  # the queue is made after the line in the log
+            QueueClient.from_connection_string(storage, "webjobs-blobtrigger-poison") as queue,
+        ):
             messages = [json.loads(base64.b64decode(message.content)) for message in queue.peek_messages(32)]
-        found.extend(message for message in messages if message["ContainerName"] == container)
+            found.extend(message for message in messages if message["ContainerName"] == container)
         return bool(found)
 
     wait_until(look, host.log.read_text)
