@@ -83,15 +83,31 @@ class _Text:
         return decode_plainly(self.raws[place].decode())
 
 
+class _Texts:
+    """The texts of a segment's pieces. Whoever refers to it does not refer to the segment, which refers to them."""
+
+    def __init__(self) -> None:
+        self._texts: list[tuple[int, _Text]] = []
+
+    def add(self, first: int, text: _Text) -> None:
+        """Take a piece that begins with so many transactions before it."""
+        self._texts.append((first, text))
+
+    def record(self, place: int) -> object:
+        """A transaction with its numbers as they are written."""
+        first, text = next(piece for piece in reversed(self._texts) if piece[0] <= place)
+        return text.record(place - first)
+
+
 class _Pieces:
     """Collects the records of pieces."""
 
     def __init__(self, rules: Rules, repeated: Collection[int]) -> None:
         self._repeated = frozenset(repeated)
-        self._summary = Summary(rules, self._plain)
+        self._texts = _Texts()
+        self._summary = Summary(rules, self._texts.record)
         self._seen: set[str] = set()
         self._ids: list[str | None] = []
-        self._texts: list[tuple[int, _Text]] = []
 
     def add(self, records: Records, text: _Text | None = None) -> None:
         """Take the records of a piece; those that are odd need no text."""
@@ -100,7 +116,7 @@ class _Pieces:
         ids = [one.transaction_id for one in typed] if typed else [id_of(one) for one in records.mixed]
         again = self._places_of_repeated(ids, first)
         if text is not None:
-            self._texts.append((first, text))
+            self._texts.add(first, text)
         if typed and not again:
             self._summary.gather(typed, np.arange(first, first + len(typed), dtype=np.int32))
         else:
@@ -132,7 +148,3 @@ class _Pieces:
             self._seen |= fresh  # type: ignore[arg-type]
         self._ids += ids
         return here
-
-    def _plain(self, place: int) -> object:
-        first, text = next(piece for piece in reversed(self._texts) if piece[0] <= place)
-        return text.record(place - first)

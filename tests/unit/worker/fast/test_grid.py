@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -13,10 +15,11 @@ from hypothesis import strategies as st
 from shared.task import Limits
 from tests.unit.worker.fast.both import by_fast, by_plain, same, sizes
 from tests.unit.worker.files import line, transaction
-from worker.fast import segment
+from worker.fast import pieces, segment
 from worker.fast.cut import BEHIND
 from worker.fast.decode import Form
 from worker.fast.grid import lay
+from worker.fast.summary import Summary
 from worker.fast.template import learn
 
 FORM = Form(62, lines=False, max_bytes=1 << 20)
@@ -248,6 +251,28 @@ def test_transaction_that_is_too_large() -> None:
     some = alike(20)
     some[11]["status"] = "x" * 3000
     same(json.dumps(some).encode(), Limits(max_record_bytes=2000), WHOLE)
+
+
+def test_no_segment_waits_for_the_garbage_collector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A circle of references would keep its text, and a gigabyte of segments the memory."""
+    made: list[weakref.ref[object]] = []
+    for kind in (pieces._Texts, Summary):
+        begin: Callable[..., None] = kind.__init__
+
+        def counted(self: object, *rest: Any, begin: Callable[..., None] = begin) -> None:
+            made.append(weakref.ref(self))
+            begin(self, *rest)
+
+        monkeypatch.setattr(kind, "__init__", counted)
+    gc.disable()
+    try:
+        for some in (alike(40), alike(40, tax=-1)):
+            with sizes(64, 600, 2000):
+                by_fast(json.dumps(some).encode())
+        assert len(made) > 10
+        assert not [one for one in made if one() is not None]
+    finally:
+        gc.enable()
 
 
 def test_grid_that_never_fits_is_tried_less_and_less() -> None:
