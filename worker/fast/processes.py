@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _UNDER_WAY = 3
 """Segments a process: while the ids of one are looked up, it begins with the next one, and a third one is waiting."""
 _BEGUN = 2
+_ENDED = "A process of the engine has ended. If it was killed for its memory, use fewer processes or a larger node."
 
 
 class CoreFailed(BatchJsonError):
@@ -200,8 +201,8 @@ class Processes:
             pipe = cast("Connection", ready)
             try:
                 message: _Ids | _Answer = pipe.recv()
-            except EOFError as problem:
-                raise CoreFailed("A process of the engine has ended.") from problem
+            except (EOFError, OSError) as problem:  # a reset, when it had not read what it was sent
+                raise CoreFailed(_ENDED) from problem
             if isinstance(message, _Ids):
                 self._under_way[message.slot].ids = message
             else:
@@ -219,7 +220,7 @@ def _send(pipe: Connection, message: object) -> None:
     try:
         pipe.send(message)
     except OSError as problem:
-        raise CoreFailed("A process of the engine has ended.") from problem
+        raise CoreFailed(_ENDED) from problem
 
 
 def _work(pipe: Connection, slots: list[mmap.mmap], rules: Rules, others: tuple[Connection, ...]) -> None:

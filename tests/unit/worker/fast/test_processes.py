@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from typing import Any
 
@@ -61,6 +63,21 @@ def test_process_that_ends_is_noticed() -> None:
         several._processes[0].join()
         with pytest.raises(CoreFailed, match="ended"):
             several.submit(Segment(several.buffer(), 2, b","), FORM, lambda _ids, _places: ())()
+    finally:
+        several.close()
+
+
+def test_process_that_ends_before_it_reads_is_noticed() -> None:
+    """Then the pipe is reset, and says no end."""
+    several = Processes(RULES, 1)
+    [process] = several._processes
+    try:
+        os.kill(process.pid or 0, signal.SIGSTOP)
+        part = several.submit(Segment(several.buffer(), 2, b","), FORM, lambda _ids, _places: ())
+        process.kill()
+        process.join()
+        with pytest.raises(CoreFailed, match="fewer processes"):
+            part()
     finally:
         several.close()
 
