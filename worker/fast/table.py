@@ -13,11 +13,10 @@ from worker.fast.numbers import Codes, Ints, codes_of
 from worker.fast.numerals import are_numbers, read_cents, read_whole
 from worker.fast.rows import Rows, Tables
 from worker.fast.seen import fingerprints_in
-from worker.fast.template import Kind, Path
+from worker.fast.template import LINES, Kind, Path
 from worker.fast.words import LONGEST, SIZE, distinct, holds, texts_in_words
 
 _BACKSLASH = ord("\\")
-_LINES = "line_items"
 _READABLE = 2 * SIZE
 """A place from which words can be read to both sides."""
 
@@ -47,13 +46,13 @@ def rows_of(grid: Grid, tables: Tables) -> tuple[Rows, Ints]:
         tax=reader.cents(("tax",)),
         shipping=reader.cents(shipping),
         total=reader.cents(("total",)),
-        product=reader.codes((_LINES, "product_id"), tables.products),
-        product_name=reader.codes((_LINES, "product_name"), tables.product_names),
-        category=reader.codes((_LINES, "category"), tables.categories),
-        quantity=reader.counts((_LINES, "quantity")),
-        unit_price=reader.cents((_LINES, "unit_price")),
-        discount=reader.cents((_LINES, "discount")),
-        line_subtotal=reader.cents((_LINES, "subtotal")),
+        product=reader.codes((LINES, "product_id"), tables.products),
+        product_name=reader.codes((LINES, "product_name"), tables.product_names),
+        category=reader.codes((LINES, "category"), tables.categories),
+        quantity=reader.counts((LINES, "quantity")),
+        unit_price=reader.cents((LINES, "unit_price")),
+        discount=reader.cents((LINES, "discount")),
+        line_subtotal=reader.cents((LINES, "subtotal")),
     )
     reader.finish()
     return rows, prints
@@ -125,12 +124,12 @@ class _Reader:
             self._grid.good &= np.logical_and.reduceat(self._good_lines, self._grid.first_lines)
 
     def _good_of(self, path: Path) -> Ints:
-        return self._good_lines if path[0] == _LINES else self._grid.good
+        return self._good_lines if path[0] == LINES else self._grid.good
 
     def _taken(self, path: Path) -> Span:
         """A span; in the odd rows it is empty, and stands where it can be read."""
         span = self._left.pop(path)
-        odd = self._odd_lines if path[0] == _LINES else self._odd
+        odd = self._odd_lines if path[0] == LINES else self._odd
         if len(odd):
             span.begins[odd] = span.ends[odd] = _READABLE
         return span

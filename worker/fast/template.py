@@ -19,7 +19,7 @@ _TOKEN = re.compile(
     rb'[ \t\r\n]*(?:"(?P<text>(?:[^"\\]|\\.)*)"|(?P<number>-?[0-9][0-9.eE+-]*)'
     rb"|(?P<word>true|false|null)|(?P<sign>[{}\[\],:]))"
 )
-_LINES = "line_items"
+LINES = "line_items"
 _TRIED = 8
 """Transactions that are looked at for one with several line items."""
 _MOST_TOKENS = 2000
@@ -233,7 +233,7 @@ class _Scan:
 
     def _array(self, tokens: Iterator[re.Match[bytes]], path: Path, level: int) -> None:
         self._enter(level)
-        self.usual = self.usual and path == (_LINES,)
+        self.usual = self.usual and path == (LINES,)
         line = -1
         for token in tokens:
             if token["sign"] == b"]":
