@@ -7,9 +7,10 @@ PYTHON ?= python3
 VENV ?= .venv
 TESTS ?=
 # Left out unless CI=true: the faults and throttling, the loop by identity, the benchmarks' own tests, the long searches for a file
-# that breaks the engines.
+# that breaks the engines, the compiled code with each index checked.
 LONG := tests/faults tests/e2e/test_identity.py tests/integration/bench tests/unit/worker/test_fuzz.py \
-	tests/unit/worker/fast/test_equals_plain.py tests/unit/worker/test_properties.py tests/contract/pipeline/test_throttling.py
+	tests/unit/worker/fast/test_equals_plain.py tests/unit/worker/fast/test_bounds.py tests/unit/worker/test_properties.py \
+	tests/contract/pipeline/test_throttling.py
 BIN := $(VENV)/bin
 
 .PHONY: setup demo up test lint format bench load lock clean
@@ -46,4 +47,5 @@ lock:
 	@$(PYTHON) local/lock.py
 
 clean:
-	rm -rf .venv* .local .mypy_cache .ruff_cache .pytest_cache .hypothesis local/azurite/node_modules local/page/node_modules dashboard/static/vendor
+	rm -rf .venv* .local .mypy_cache .ruff_cache .pytest_cache .hypothesis local/azurite/node_modules local/page/node_modules dashboard/static/vendor \
+		worker/fast/compiled/__pycache__

@@ -15,12 +15,15 @@ COMPILE = ["uv", "pip", "compile", "--quiet", "--universal", "--python-version",
 
 
 def main() -> int:
-    """Write the six lock files; --upgrade on the command line takes newer releases."""
+    """Write the lock files; --upgrade on the command line takes newer releases."""
     extra = sys.argv[1:]
     compile_lock(["pyproject.toml"], "requirements.txt", *extra)
     compile_lock(["worker/requirements.in"], "worker/requirements.txt", "-c", "requirements.txt", *extra)
     extras = [word for name in ("cli", "local", "dev") for word in ("--extra", name)]
     compile_lock(["pyproject.toml"], "requirements-dev.txt", *extras, "-c", "requirements.txt", *extra)
+    compile_lock(
+        ["worker/requirements-build.in"], "worker/requirements-build.txt", "-c", "worker/requirements.txt", *extra
+    )
     compile_lock(["worker/requirements-sbom.in"], "worker/requirements-sbom.txt", *extra)
     compile_lock(["local/requirements-node.in"], "local/requirements-node.txt", *extra)
     compile_lock(["tests/bench/requirements.in"], "tests/bench/requirements.txt", *extra)
