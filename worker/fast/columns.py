@@ -10,7 +10,7 @@ import numpy as np
 
 from worker.fast.decode import Line, Transaction
 from worker.fast.moments import read_timestamps
-from worker.fast.numbers import Floats, Ints, Mask, codes_of, packed
+from worker.fast.numbers import Floats, Ints, Mask, packed
 from worker.fast.rows import Rows, Tables
 from worker.fast.words import PADDING
 
@@ -39,15 +39,15 @@ class Gatherer:
         self._pieces.append(
             (
                 places,
-                codes_of([customer.customer_id for customer in customers], tables.customers),
-                codes_of([customer.name for customer in customers], tables.names),
-                codes_of([one.status for one in transactions], tables.statuses),
-                codes_of([one.payment_method for one in transactions], tables.methods),
+                tables.customers.codes_of([customer.customer_id for customer in customers]),
+                tables.names.codes_of([customer.name or None for customer in customers]),
+                tables.statuses.codes_of([one.status for one in transactions]),
+                tables.methods.codes_of([one.payment_method for one in transactions]),
                 packed("q", [len(one.line_items) for one in transactions]),
                 _amounts(transactions),
-                codes_of([line.product_id for line in lines], tables.products),
-                codes_of([line.product_name for line in lines], tables.product_names),
-                codes_of([line.category for line in lines], tables.categories),
+                tables.products.codes_of([line.product_id for line in lines]),
+                tables.product_names.codes_of([line.product_name for line in lines]),
+                tables.categories.codes_of([line.category or None for line in lines]),
                 packed("q", [line.quantity for line in lines]),
                 packed("d", [line.unit_price for line in lines]),
                 _discounts(lines),

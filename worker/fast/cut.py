@@ -15,9 +15,9 @@ from worker.fast.stream import Stream
 
 PIECE = 1 << 16
 """Bytes decoded at a time. Smaller ones cost calls, larger ones land in memory that is not in the cache."""
-SEGMENT = 1 << 22
+SEGMENT = 1 << 23
 """Bytes handed to a core at a time."""
-SLOT = 2 * SEGMENT
+SLOT = SEGMENT + (1 << 22)
 """The most that a segment may have; where there is no border for so long, transactions are read one by one."""
 
 BEHIND = 1 << 12

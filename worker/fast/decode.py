@@ -172,15 +172,6 @@ def decode_row(text: bytes, form: Form) -> Record:
     return record
 
 
-def is_transaction(text: bytes) -> bool:
-    """Tell whether a text is a transaction as `Transaction` has it."""
-    try:
-        _one(text)
-    except _REFUSALS:
-        return False
-    return True
-
-
 def decode_plainly(text: str) -> object:
     """Decode one JSON value as the plain engine does.
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from worker.errors_log import ErrorsLog
 from worker.fast.numbers import ROOM, Codes, Ints, codes_of
 from worker.fast.seen import Seen
 from worker.fast.sums import High, Part, Sales, Valid, highest
+from worker.fast.vocabulary import Vocabulary
 from worker.figures import consistency
 from worker.figures.consistency import Difference, falling_differences
 from worker.model import Problem
@@ -87,9 +86,9 @@ class Totals:
         self.errors.begin()
         self.count = 0
         self._seen = Seen()
-        self.customers, self.names, self.products = Codes(), Codes(), Codes()
-        self.product_names, self.categories = Codes(), Codes()
-        self.statuses, self.methods = Codes(), Codes()
+        self.customers, self.names, self.products = Vocabulary(), Vocabulary(), Vocabulary()
+        self.product_names, self.categories = Vocabulary(), Vocabulary()
+        self.statuses, self.methods = Vocabulary(), Vocabulary()
         self.status_counts, self.method_counts, self.unusual_quantities = Column(), Column(), Column()
         self.customer_revenue, self.customer_orders, self.customer_name = Column(), Column(), Last()
         self.product_units, self.product_revenue = Column(), Column()
@@ -128,10 +127,10 @@ class Totals:
         return total, time, customer
 
     def _merge_valid(self, part: Part, valid: Valid) -> None:
-        customers = _recode(self.customers, part.customers)
+        customers = self.customers.recode(part.customers)
         self._rows.append((valid.total, valid.time, customers[valid.customer].astype(np.int32)))
-        self.status_counts.add(_recode(self.statuses, part.statuses), valid.statuses)
-        self.method_counts.add(_recode(self.methods, part.methods), valid.methods)
+        self.status_counts.add(self.statuses.recode(part.statuses), valid.statuses)
+        self.method_counts.add(self.methods.recode(part.methods), valid.methods)
         self.unusual_quantities.add(customers, valid.unusual_quantities)
         self.high = highest(self.high + valid.high)
         self.inconsistent += valid.inconsistent
@@ -150,22 +149,17 @@ class Totals:
         self.last_time = sales.last if self.last_time is None else max(self.last_time, sales.last)
         self.customer_revenue.add(customers, sales.customer_revenue)
         self.customer_orders.add(customers, sales.customer_orders)
-        _put(self.customer_name, customers, _recode(self.names, part.names), sales.customer_name)
-        products, categories = _recode(self.products, part.products), _recode(self.categories, part.categories)
+        _put(self.customer_name, customers, self.names.recode(part.names), sales.customer_name)
+        products, categories = self.products.recode(part.products), self.categories.recode(part.categories)
         self.product_units.add(products, sales.product_units)
         self.product_revenue.add(products, sales.product_revenue)
-        _put(self.product_name, products, _recode(self.product_names, part.product_names), sales.product_name)
+        _put(self.product_name, products, self.product_names.recode(part.product_names), sales.product_name)
         _put(self.product_category, products, categories, sales.product_category)
         self.category_revenue.add(categories, sales.category_revenue)
         self.category_lines.add(categories, sales.category_lines)
-        days = _recode(self.days, [str(day) for day in sales.days.tolist()])
+        days = codes_of([str(day) for day in sales.days.tolist()], self.days)
         self.day_revenue.add(days, sales.day_revenue)
         self.day_orders.add(days, sales.day_orders)
-
-
-def _recode(codes: Codes, table: Sequence[str | None]) -> Ints:
-    """The file's codes for a part's texts."""
-    return codes_of(table, codes)
 
 
 def _put(last: Last, codes: Ints, texts: Ints, values: Ints) -> None:

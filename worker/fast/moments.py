@@ -8,7 +8,6 @@ from functools import lru_cache
 import numpy as np
 
 from worker.fast.numbers import Ints, Mask
-from worker.fast.numerals import are_digits
 from worker.fast.words import Text, read_word
 from worker.times import DAY, MINUTE, SECOND, parse_timestamp
 
@@ -23,6 +22,9 @@ _DAYS_OF_MONTH = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 _DAYS_UNTIL_1970 = 719162
 _ANY_MOMENT = "2000-01-01T00:00:00"
 _LONGEST_KEPT = 40
+_ONES = 0x0101010101010101
+_HIGH_BITS = _ONES * 0x80
+_BEYOND_NINE = _ONES * (0x80 - 10)
 
 
 def read_timestamps(text: Text, begins: Ints, sizes: Ints, stamp: Callable[[int], str]) -> Ints:
@@ -88,7 +90,13 @@ def _against(words: Ints, form: bytes) -> tuple[Ints, Mask]:
     """Eight characters as the values of their digits; the mask says which have the form, where ``0`` is any digit."""
     values = words ^ int.from_bytes(form, "little")
     signs = int.from_bytes(bytes(0 if letter == ord("0") else 0xFF for letter in form), "little")
-    return values, are_digits(values) & (values & signs == 0)
+    return values, _are_digits(values) & (values & signs == 0)
+
+
+def _are_digits(values: Ints) -> Mask:
+    """Tell where each of the eight bytes is at most 9."""
+    good: Mask = (values | values + _BEYOND_NINE) & _HIGH_BITS == 0
+    return good
 
 
 def _two_digits(values: Ints, place: int) -> Ints:

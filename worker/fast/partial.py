@@ -9,6 +9,7 @@ import numpy as np
 from worker.fast.merge import Totals
 from worker.fast.numbers import Ints
 from worker.fast.sums import Part, Sales, Valid
+from worker.fast.vocabulary import Texts
 from worker.figures.consistency import Difference
 from worker.partial import Numbers, Partial, Rows, SalesPartial, shown
 from worker.partial import column as written
@@ -78,13 +79,13 @@ def part_of(partial: Partial, rows: Rows) -> Part:
     """Make one part of a whole file."""
     return Part(
         count=partial.transactions,
-        customers=partial.customers,
-        names=partial.names,
-        products=partial.products,
-        product_names=partial.product_names,
-        categories=partial.categories,
-        statuses=partial.statuses,
-        methods=partial.methods,
+        customers=Texts.of(partial.customers),
+        names=Texts.of(partial.names),
+        products=Texts.of(partial.products),
+        product_names=Texts.of(partial.product_names),
+        categories=Texts.of(partial.categories),
+        statuses=Texts.of(partial.statuses),
+        methods=Texts.of(partial.methods),
         valid=_valid(partial, rows) if partial.valid else None,
     )
 

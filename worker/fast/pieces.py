@@ -1,4 +1,4 @@
-"""Pieces: a segment of which no grid can be made, or transactions read one by one → a `Part`; each one is decoded."""
+"""Pieces: a segment that cannot be scanned, or transactions read one by one → a `Part`; each one is decoded."""
 
 from __future__ import annotations
 

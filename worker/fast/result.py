@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -10,7 +10,7 @@ import numpy as np
 
 from worker.engine import Result, Validation
 from worker.fast.merge import Totals
-from worker.fast.numbers import Codes, Ints, sum_of_squares
+from worker.fast.numbers import Ints, sum_of_squares
 from worker.figures import customers, high_value, patterns, products
 from worker.figures.anomalies import Anomalies
 from worker.figures.consistency import show_inconsistent_amounts
@@ -24,6 +24,9 @@ from worker.figures.summary import Summary, average
 from worker.money import as_decimal
 from worker.parse import Header
 from worker.times import MINUTE, write_date, write_timestamp
+
+_BITS = 63
+"""Of an int64 that is not negative."""
 
 
 def result_of(totals: Totals, header: Header, rows: tuple[Ints, Ints, Ints]) -> Result:
@@ -164,8 +167,8 @@ def _sales(totals: Totals, write: Callable[[int], str]) -> dict[str, Sales]:
     return {name: Sales(revenue=as_decimal(revenue[name]), order_count=orders[name]) for name in sorted(revenue)}
 
 
-def _counts(codes: Codes, counts: Ints) -> dict[str, int]:
-    return falling({str(text): int(counts[code]) for text, code in codes.items() if counts[code]})
+def _counts(texts: Iterable[str | None], counts: Ints) -> dict[str, int]:
+    return falling({str(text): int(counts[code]) for code, text in enumerate(texts) if counts[code]})
 
 
 def _anomalies(totals: Totals, total: Ints, time: Ints, customer: Ints) -> tuple[Anomalies, int]:
@@ -223,14 +226,26 @@ def _patterns(totals: Totals, time: Ints, customer: Ints, above: Ints) -> list[S
     return sorted(found, key=lambda pattern: (-pattern.count, pattern.customer_id, pattern.concern))
 
 
+def _by_customer(time: Ints, customer: Ints) -> tuple[Ints, Ints]:
+    """Sort by customer, then by time. Numbers that hold both are sorted, where 63 bits are enough for them."""
+    if not len(time):
+        return time, customer
+    first = int(time.min())
+    bits = (int(time.max()) - first).bit_length()
+    if bits + int(customer.max()).bit_length() > _BITS:
+        order = np.lexsort((time, customer))
+        return time[order], customer[order]
+    both = np.sort(customer.astype(np.int64) << bits | time - first)
+    return (both & (1 << bits) - 1) + first, both >> bits
+
+
 def _bursts(
     ids: Sequence[str | None], time: Ints, customer: Ints, concern: str, *, window: int, least: int
 ) -> list[SuspiciousPattern]:
     """Customers with so many moments in a window. Sorted, the first and the last of them are `least` - 1 apart."""
     enough = (np.bincount(customer) >= least)[customer]
     time, customer = time[enough], customer[enough]
-    order = np.lexsort((time, customer))
-    time, customer = time[order], customer[order]
+    time, customer = _by_customer(time, customer)
     apart = least - 1
     close = (time[apart:] - time[:-apart] <= window) & (customer[apart:] == customer[:-apart])
     codes = np.flatnonzero(np.bincount(customer[apart:][close]))

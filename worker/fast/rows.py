@@ -1,4 +1,4 @@
-"""Rows: transactions in columns of exact numbers; texts as codes (`worker.fast.numbers.Codes`), money in cents."""
+"""Rows: transactions in columns of exact numbers; texts as codes (`worker.fast.vocabulary`), money in cents."""
 
 from __future__ import annotations
 
@@ -6,21 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from worker.fast.numbers import Codes, Ints, Mask
+from worker.fast.numbers import Ints, Mask
+from worker.fast.vocabulary import TextTable
 from worker.model import Transaction
 
 
 class Tables:
-    """The texts of a segment and their codes. A text that is absent or empty has the code 0 where it may be so."""
+    """The texts of a segment and their codes."""
 
     def __init__(self) -> None:
-        self.customers = Codes()
-        self.names = Codes({None: 0, "": 0})
-        self.products = Codes()
-        self.product_names = Codes()
-        self.categories = Codes({None: 0, "": 0})
-        self.statuses = Codes()
-        self.methods = Codes()
+        self.customers, self.products, self.product_names = TextTable(), TextTable(), TextTable()
+        self.statuses, self.methods = TextTable(), TextTable()
+        self.names, self.categories = TextTable(absent=True), TextTable(absent=True)
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from worker.fast.compiled.code import load
 from worker.fast.numbers import Ints, Mask, packed
 from worker.fast.words import LONGEST, PADDING, distinct, fingerprint_words, texts_in_words
 
@@ -39,8 +40,13 @@ def fingerprints(ids: Sequence[str]) -> Ints:
 
 def fingerprints_in(columns: Sequence[Ints], sizes: Ints) -> Ints:
     """Fingerprints of ids that are given in words."""
-    prints = np.empty(len(sizes), FINGERPRINT)
-    prints["first"], prints["second"] = fingerprint_words(columns, sizes)
+    return fingerprints_of(*fingerprint_words(columns, sizes))
+
+
+def fingerprints_of(first: Ints, second: Ints) -> Ints:
+    """Fingerprints of their two parts."""
+    prints = np.empty(len(first), FINGERPRINT)
+    prints["first"], prints["second"] = first, second
     prints["first"][prints["first"] == _EMPTY] = 1
     return prints
 
@@ -50,6 +56,10 @@ def first_of_each(prints: Ints, places: Ints) -> tuple[Ints, Ints, set[int]]:
     if len(places) > 1 and (np.diff(places) < 0).any():
         order = np.argsort(places)
         prints, places = prints[order], places[order]
+    scratch = Seen(2 * len(places))
+    if scratch.in_order:
+        again = scratch.add(prints)
+        return prints[~again], places[~again].astype(np.int32), set(places[again].tolist())
     first = distinct([prints["first"], prints["second"].astype(np.uint64)])[1]
     if len(first) == len(places):
         return prints, places.astype(np.int32), set()
@@ -59,13 +69,19 @@ def first_of_each(prints: Ints, places: Ints) -> tuple[Ints, Ints, set[int]]:
 class Seen:
     """The fingerprints seen so far: a hash table with open addressing."""
 
-    def __init__(self) -> None:
-        self._first = np.zeros(_SMALLEST, np.uint64)
-        self._second = np.zeros(_SMALLEST, np.uint32)
+    def __init__(self, size: int = _SMALLEST) -> None:
+        self._first = np.zeros(max(1, size), np.uint64)
+        self._second = np.zeros(max(1, size), np.uint32)
         self._count = 0
+        self._remember = load("remember")
+
+    @property
+    def in_order(self) -> bool:
+        """Whether fingerprints are added one after the other. Where nothing is compiled, they have to be different."""
+        return self._remember is not None
 
     def add(self, prints: Ints) -> Mask:
-        """Add fingerprints, all different; the mask says which were there already."""
+        """Add fingerprints; the mask says which were there already."""
         if self._count + len(prints) > _FULLEST * len(self._first):
             self._grow(self._count + len(prints))
         known = self._insert(prints["first"].copy(), prints["second"].copy())
@@ -84,6 +100,9 @@ class Seen:
 
     def _insert(self, first: Ints, second: Ints) -> Mask:
         known = np.zeros(len(first), np.bool_)
+        if self._remember is not None:
+            self._remember(self._first, self._second, len(self._first), first, second, len(first), known)
+            return known
         slots = (first % np.uint64(len(self._first))).astype(np.int64)
         left = np.arange(len(first))
         while len(left):

@@ -16,6 +16,7 @@ from worker.fast.judge import Judge
 from worker.fast.numbers import Ints, packed
 from worker.fast.rows import Rows, Tables
 from worker.fast.sums import Part, add_up
+from worker.fast.tally import tally
 from worker.limits import CheckLimits, check_limits
 
 Remember = Callable[[Ints, Ints], Collection[int]]
@@ -59,9 +60,9 @@ class Rules:
 class Summary:
     """Makes the part out of rows and of single transactions."""
 
-    def __init__(self, rules: Rules, plain: Callable[[int], object]) -> None:
+    def __init__(self, rules: Rules, plain: Callable[[int], object], tables: Tables | None = None) -> None:
         self._rules = rules
-        self.tables = Tables()
+        self.tables = tables or Tables()
         self.judge = Judge(rules.limits, plain)
         self._gatherer = Gatherer(self.tables)
 
@@ -102,11 +103,12 @@ class Summary:
 
     def _fill(self, part: Part, rows: Rows, identities: Callable[[Ints], list[str]]) -> None:
         tables = self.tables
-        part.valid = add_up(widen_where_needed(rows), tables, self._rules.revenue_statuses, identities)
-        part.customers = list(tables.customers)  # type: ignore[arg-type]  # None is no key of these
-        part.products = list(tables.products)  # type: ignore[arg-type]
-        part.product_names = list(tables.product_names)  # type: ignore[arg-type]
-        part.statuses = list(tables.statuses)  # type: ignore[arg-type]
-        part.methods = list(tables.methods)  # type: ignore[arg-type]
-        part.names = [text for text, code in tables.names.items() if text or not code]
-        part.categories = list(tables.categories)
+        rows, statuses = widen_where_needed(rows), self._rules.revenue_statuses
+        part.valid = tally(rows, tables, statuses, identities) or add_up(rows, tables, statuses, identities)
+        part.customers = tables.customers.texts()
+        part.names = tables.names.texts()
+        part.products = tables.products.texts()
+        part.product_names = tables.product_names.texts()
+        part.categories = tables.categories.texts()
+        part.statuses = tables.statuses.texts()
+        part.methods = tables.methods.texts()

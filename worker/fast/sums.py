@@ -10,6 +10,7 @@ import numpy as np
 from worker.fast.check import sizes_of_differences
 from worker.fast.numbers import Ints, sums_by, total_of
 from worker.fast.rows import Rows, Tables
+from worker.fast.vocabulary import NO_TEXTS, Texts
 from worker.figures import consistency, high_value
 from worker.figures.consistency import Difference, falling_differences, largest_difference
 from worker.figures.patterns import UNUSUAL_QUANTITY
@@ -75,13 +76,13 @@ class Part:
 
     count: int
     errors: list[Error] = field(default_factory=list)
-    customers: list[str] = field(default_factory=list)
-    names: list[str | None] = field(default_factory=list)
-    products: list[str] = field(default_factory=list)
-    product_names: list[str] = field(default_factory=list)
-    categories: list[str | None] = field(default_factory=list)
-    statuses: list[str] = field(default_factory=list)
-    methods: list[str] = field(default_factory=list)
+    customers: Texts = NO_TEXTS
+    names: Texts = NO_TEXTS
+    products: Texts = NO_TEXTS
+    product_names: Texts = NO_TEXTS
+    categories: Texts = NO_TEXTS
+    statuses: Texts = NO_TEXTS
+    methods: Texts = NO_TEXTS
     valid: Valid | None = None
 
 
@@ -89,10 +90,10 @@ def add_up(
     rows: Rows, tables: Tables, revenue_statuses: Sequence[str], identities: Callable[[Ints], list[str]]
 ) -> Valid:
     """Add up valid rows, of which there is at least one. `identities` gives transactions' ids, by their places."""
-    customers = list(map(str, tables.customers))
+    customers = tables.customers.texts()
     unusual = np.repeat(rows.customer, rows.line_count)[rows.quantity > UNUSUAL_QUANTITY]
     sizes = sizes_of_differences(rows)
-    counting = [code for text, code in tables.statuses.items() if text in revenue_statuses]
+    counting = [code for code, text in enumerate(tables.statuses.texts()) if text in revenue_statuses]
     counted = rows.only(np.isin(rows.status, counting))
     return Valid(
         total=rows.total.astype(np.int64),
@@ -101,9 +102,9 @@ def add_up(
         statuses=np.bincount(rows.status, minlength=len(tables.statuses)),
         methods=np.bincount(rows.method, minlength=len(tables.methods)),
         unusual_quantities=np.bincount(unusual, minlength=len(customers)),
-        high=_highest(rows, customers, identities),
+        high=high_of(rows, _largest(rows.total, high_value.SHOWN), customers, identities),
         inconsistent=int(np.count_nonzero(sizes)),
-        differences=_differences(rows, sizes, identities),
+        differences=differences_of(rows, _largest(sizes, consistency.SHOWN), identities),
         sales=_sales(counted, tables) if len(counted.place) else None,
     )
 
@@ -156,19 +157,19 @@ def _largest(figures: Ints, shown: int) -> Ints:
     return np.flatnonzero(figures)
 
 
-def _highest(rows: Rows, customers: Sequence[str], identities: Callable[[Ints], list[str]]) -> list[High]:
-    largest = _largest(rows.total, high_value.SHOWN)
+def high_of(rows: Rows, largest: Ints, customers: Texts, identities: Callable[[Ints], list[str]]) -> list[High]:
+    """Of the rows with the largest totals those that may be shown."""
     columns = (rows.total[largest].tolist(), rows.customer[largest].tolist(), rows.time[largest].tolist())
     return highest(
         [
-            (int(total), transaction_id, customers[customer], time)
+            (int(total), transaction_id, customers[customer] or "", time)
             for transaction_id, total, customer, time in zip(identities(rows.place[largest]), *columns, strict=True)
         ]
     )
 
 
-def _differences(rows: Rows, sizes: Ints, identities: Callable[[Ints], list[str]]) -> list[Difference]:
-    largest = _largest(sizes, consistency.SHOWN)
+def differences_of(rows: Rows, largest: Ints, identities: Callable[[Ints], list[str]]) -> list[Difference]:
+    """Of the rows with the largest differences those that may be shown."""
     pairs = zip(largest, identities(rows.place[largest]), strict=True)
     found = [largest_difference(_transaction(rows, row, transaction_id)) for row, transaction_id in pairs]
     return falling_differences(one for one in found if one is not None)[: consistency.SHOWN]

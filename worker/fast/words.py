@@ -11,37 +11,22 @@ from functools import lru_cache
 
 import numpy as np
 
-from worker.fast.numbers import Ints, Mask
+from worker.fast.compiled.layout import LONGEST_ID
+from worker.fast.numbers import Ints
 
 SIZE = 8
-LONGEST = 128
+LONGEST = LONGEST_ID
 """Bytes of the longest text that is read in words."""
-LONGEST_LITERAL = 512
-"""Bytes of the longest text that is compared."""
-PADDING = bytes(LONGEST_LITERAL + SIZE)
+PADDING = bytes(LONGEST + SIZE)
 """What must stand behind a text, so that it can be read from each of its places."""
 
 Text = bytes | memoryview
 
-_ONES = 0x0101010101010101
-_HIGH_BITS = _ONES * 0x80
-_ALL = 2**64 - 1
 _NOTHING = np.zeros(0, np.int64)
 
-_KEYS = np.frombuffer(os.urandom(SIZE * 3 * (LONGEST // 4 + 2)), np.uint64).reshape(3, -1)
+HASH_KEYS = np.frombuffer(os.urandom(SIZE * 3 * (LONGEST // 4 + 2)), np.uint64).reshape(3, -1)
 _MIXERS = np.frombuffer(os.urandom(SIZE * (LONGEST // SIZE + 1)), np.uint64) | np.uint64(1)
 """Chosen by chance at each start and shared by forked processes: no one who writes a file can steer what they make."""
-
-
-def read(text: Text, places: Ints, count: int) -> Ints:
-    """Read so many words from each of some places on, a row each; at a place below 0 they are those of the padding.
-
-    Whatever its width, a row costs the same few nanoseconds.
-    """
-    size = SIZE * count
-    everywhere = np.ndarray((len(text) - size + 1,), f"V{size}", text, strides=(1,))
-    words: Ints = everywhere[places].view("<u8").reshape(-1, count)
-    return words
 
 
 def read_word(text: Text, places: Ints) -> Ints:
@@ -50,29 +35,20 @@ def read_word(text: Text, places: Ints) -> Ints:
     return words
 
 
-def stands_at(text: Text, places: Ints, literal: bytes) -> Mask:
-    """Tell where exactly these bytes stand."""
-    words, mask = _as_words(literal)
-    found = read(text, places, len(words))
-    good: Mask = found[:, -1] & mask == words[-1]
-    for place, word in enumerate(words[:-1]):
-        good &= found[:, place] == word
-    return good
-
-
-@lru_cache(256)
-def _as_words(literal: bytes) -> tuple[list[int], int]:
-    """A literal in words, and the mask of those bytes of the last one that belong to it."""
-    words = [int.from_bytes(literal[begin : begin + SIZE], "little") for begin in range(0, len(literal), SIZE)]
-    return words, _ALL >> 8 * (-len(literal) % SIZE)
-
-
 def texts_in_words(text: Text, begins: Ints, sizes: Ints) -> list[Ints]:
     """Read texts of at most `LONGEST` bytes as words, a column for each eight bytes; behind a text's end are zeros."""
     longest = int(sizes.max()) if len(sizes) else 0
     count = max(1, -(-longest // SIZE))
-    words = read(text, begins, count) & _masks(count)[sizes].view("<u8").reshape(-1, count)
+    words = _read(text, begins, count) & _masks(count)[sizes].view("<u8").reshape(-1, count)
     return list(np.ascontiguousarray(words.T))
+
+
+def _read(text: Text, places: Ints, count: int) -> Ints:
+    """Read so many words from each of some places on, a row each. Whatever its width, one costs the same."""
+    size = SIZE * count
+    everywhere = np.ndarray((len(text) - size + 1,), f"V{size}", text, strides=(1,))
+    words: Ints = everywhere[places].view("<u8").reshape(-1, count)
+    return words
 
 
 @lru_cache(LONGEST // SIZE)
@@ -82,16 +58,6 @@ def _masks(count: int) -> Ints:
     return (
         np.array([[0xFF] * text + [0] * (size - text) for text in range(size + 1)], np.uint8).view(f"V{size}").ravel()
     )
-
-
-def holds(columns: Sequence[Ints], letter: int) -> Mask:
-    """Tell which texts hold a character of ASCII (other than NUL)."""
-    found = np.zeros(len(columns[0]), np.bool_)
-    for column in columns:
-        differs = column ^ np.uint64(_ONES * letter)
-        # A byte that is zero borrows from its high bit; one above a zero may do so, too, which changes nothing.
-        found |= ((differs - _ONES) & ~differs & _HIGH_BITS) != 0
-    return found
 
 
 def distinct(columns: Sequence[Ints]) -> tuple[Ints, Ints]:
@@ -144,7 +110,7 @@ def fingerprint_words(columns: Sequence[Ints], sizes: Ints) -> tuple[Ints, Ints]
     """
     halves = [half for column in columns for half in (column & 0xFFFFFFFF, column >> 32)]
     hashes = []
-    for keys in _KEYS:
+    for keys in HASH_KEYS:
         sums = sizes.astype(np.uint64) * keys[0] + keys[1]
         for half, key in zip(halves, keys[2:], strict=False):
             sums += half * key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from worker import read
 from worker.fast import cut, reader
 from worker.fast import engine as fast
 from worker.fast.lane import Cores
+from worker.fast.scanner import Scanner
 from worker.model import Rejected
 from worker.report import Frame, Input, write_report
 
@@ -68,3 +70,12 @@ def same(content: bytes, limits: Limits | None = None, chosen: list[tuple[int, i
     for chunk, piece, segment, window in chosen or SIZES:
         with sizes(chunk, piece, segment, window):
             assert by_fast(content, limits) == expected, (chunk, piece, segment, window)
+
+
+def need_scan() -> Scanner:
+    """A scanner. With ``CI=true`` it is an error that its code was not built; elsewhere the test is skipped."""
+    scanner = Scanner.available()
+    if scanner is None:
+        assert not os.environ.get("CI"), "the scan is not built"
+        pytest.skip("the scan is not built: python -m worker.fast.compiled.build")
+    return scanner
