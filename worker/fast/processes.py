@@ -23,7 +23,7 @@ from worker.fast.cut import Segment
 from worker.fast.decode import Form, Unproven
 from worker.fast.heap import keep_freed_memory
 from worker.fast.lane import Cores, ThisCore
-from worker.fast.numbers import Ints
+from worker.fast.messages import Answer, Failure, Ids, Job, Known, Outcome, Refusal, read, write
 from worker.fast.segment import SegmentReader
 from worker.fast.summary import Begun, Remember, Rules
 from worker.fast.sums import Part
@@ -32,63 +32,16 @@ from worker.logs import where
 if TYPE_CHECKING:
     from multiprocessing.context import ForkProcess
 
-_UNDER_WAY = 3
-"""Segments a process: while the ids of one are looked up, it begins with the next one, and a third one is waiting."""
+_ROOM = 1 << 21
+"""Bytes of a slot behind the largest segment, at least, for the columns of what is told of it."""
+_UNDER_WAY = 2
+"""Segments a process: while the ids of one are looked up, it begins with the next one."""
 _BEGUN = 2
 _ENDED = "A process of the engine has ended. If it was killed for its memory, use fewer processes or a larger node."
 
 
 class CoreFailed(BatchJsonError):
     """A process of the engine ended, or met an error that nobody foresaw; told are only its kind and its places."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """A segment to add up: where it stands in the shared memory."""
-
-    slot: int
-    size: int
-    form: Form
-
-
-@dataclass(frozen=True, slots=True)
-class _Ids:
-    """The ids of a segment that is proven. Its process must be told which of them are known from before."""
-
-    slot: int
-    prints: Ints
-    places: Ints
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """The places of the ids that are known, for the first segment of which that has not been told."""
-
-    places: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """An error of a process, without anything of the file."""
-
-    kind: str
-    place: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    """The segment is unproven."""
-
-
-_Outcome = Part | _Failure | _Refusal
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """What became of a segment."""
-
-    slot: int
-    outcome: _Outcome
 
 
 @dataclass(slots=True)
@@ -98,8 +51,8 @@ class _UnderWay:
     slot: int
     pipe: Connection
     remember: Remember
-    ids: _Ids | None = None
-    outcome: _Outcome | None = None
+    ids: Ids | None = None
+    outcome: Outcome | None = None
 
 
 @contextmanager
@@ -129,7 +82,7 @@ class Processes:
     def __init__(self, rules: Rules, count: int) -> None:
         context = get_context("fork")
         self.room = count * _UNDER_WAY
-        self._slots = [mmap.mmap(-1, cut.SLOT + cut.BEHIND) for _ in range(self.room)]
+        self._slots = [mmap.mmap(-1, cut.SLOT + cut.BEHIND + _ROOM) for _ in range(self.room)]
         self._views = [memoryview(slot) for slot in self._slots]
         self._free = list(range(self.room))
         self._pipes: list[Connection] = []
@@ -154,7 +107,7 @@ class Processes:
         """Hand a segment to the process with the least to do."""
         slot = self._free.pop()
         pipe = min(self._pipes, key=lambda one: self._waiting[one])
-        _send(pipe, _Job(slot, segment.size, form))
+        _send(pipe, Job(slot, segment.size, form))
         under_way = self._under_way[slot] = _UnderWay(slot, pipe, remember)
         self._waiting[pipe] += 1
         self._not_remembered.append(under_way)
@@ -167,7 +120,7 @@ class Processes:
             while segment.ids is None and segment.outcome is None:
                 self._receive()
             if segment.outcome is None:
-                _send(segment.pipe, _Known(()))
+                _send(segment.pipe, Known(()))
             while segment.outcome is None:
                 self._receive()
             self._free.append(segment.slot)
@@ -187,10 +140,10 @@ class Processes:
         while segment.outcome is None:
             self._receive()
             self._remember()
-        if isinstance(segment.outcome, _Refusal):
+        if isinstance(segment.outcome, Refusal):
             raise Unproven  # its slot is let go by `forget`
         self._free.append(segment.slot)
-        if isinstance(segment.outcome, _Failure):
+        if isinstance(segment.outcome, Failure):
             if segment.outcome.kind == MemoryError.__name__:
                 raise MemoryError
             raise CoreFailed(f"{segment.outcome.kind} at {segment.outcome.place}")
@@ -200,10 +153,10 @@ class Processes:
         for ready in wait([pipe for pipe in self._pipes if self._waiting[pipe]]):
             pipe = cast("Connection", ready)
             try:
-                message: _Ids | _Answer = pipe.recv()
+                message: Ids | Answer = read(pipe.recv(), self._views)
             except (EOFError, OSError) as problem:  # a reset, when it had not read what it was sent
                 raise CoreFailed(_ENDED) from problem
-            if isinstance(message, _Ids):
+            if isinstance(message, Ids):
                 self._under_way[message.slot].ids = message
             else:
                 self._under_way[message.slot].outcome = message.outcome
@@ -213,7 +166,7 @@ class Processes:
         """Remember ids in file order, as far as they are told. A segment that is refused stops it."""
         while self._not_remembered and (ids := self._not_remembered[0].ids) is not None:
             segment = self._not_remembered.popleft()
-            _send(segment.pipe, _Known(tuple(segment.remember(ids.prints, ids.places))))
+            _send(segment.pipe, Known(tuple(segment.remember(ids.prints, ids.places))))
 
 
 def _send(pipe: Connection, message: object) -> None:
@@ -242,9 +195,9 @@ class _Core:
         self._pipe = pipe
         self._slots = slots
         self._reader = SegmentReader(rules)
-        self._jobs: deque[_Job] = deque()
-        self._begun: deque[tuple[int, Begun]] = deque()
-        self._known: deque[_Known] = deque()
+        self._jobs: deque[Job] = deque()
+        self._begun: deque[tuple[Job, Begun]] = deque()
+        self._known: deque[Known] = deque()
 
     def work(self) -> None:
         """Finish what can be finished; else begin with the next segment while the ids of the last are looked up."""
@@ -259,27 +212,32 @@ class _Core:
                 self._take()
 
     def _take(self) -> None:
-        message: _Job | _Known = self._pipe.recv()
-        if isinstance(message, _Job):
+        message: Job | Known = self._pipe.recv()
+        if isinstance(message, Job):
             self._jobs.append(message)
         else:
             self._known.append(message)
 
-    def _begin(self, job: _Job) -> None:
+    def _begin(self, job: Job) -> None:
         try:
             begun = self._reader.begin(memoryview(self._slots[job.slot]), job.size, job.form)
         except Unproven:
-            self._pipe.send(_Answer(job.slot, _Refusal()))
+            self._tell(Answer(job.slot, Refusal()), job)
         except Exception as problem:  # noqa: BLE001 - told to the parent, which raises it
-            self._pipe.send(_Answer(job.slot, _Failure(type(problem).__name__, where(problem))))
+            self._tell(Answer(job.slot, Failure(type(problem).__name__, where(problem))), job)
         else:
-            self._begun.append((job.slot, begun))
-            self._pipe.send(_Ids(job.slot, begun.prints, begun.places))
+            self._begun.append((job, begun))
+            self._tell(Ids(job.slot, begun.prints, begun.places), job)
 
     def _finish(self) -> None:
-        (slot, begun), known = self._begun.popleft(), self._known.popleft()
+        (job, begun), known = self._begun.popleft(), self._known.popleft()
         try:
-            outcome: _Outcome = begun.finish(known.places)
+            outcome: Outcome = begun.finish(known.places)
         except Exception as problem:  # noqa: BLE001 - told to the parent, which raises it
-            outcome = _Failure(type(problem).__name__, where(problem))
-        self._pipe.send(_Answer(slot, outcome))
+            outcome = Failure(type(problem).__name__, where(problem))
+        self._tell(Answer(job.slot, outcome), job)
+
+    def _tell(self, message: Ids | Answer, job: Job) -> None:
+        """Columns stand behind the segment, which is needed until it is finished."""
+        slot = memoryview(self._slots[job.slot])
+        self._pipe.send(write(message, slot, job.size + cut.BEHIND))
