@@ -58,9 +58,10 @@ def _copy(root: Path, files: Iterable[Path]) -> None:
 
 
 def _compiled(library: Path) -> list[Path]:
-    """The standard library's compiled modules, and numpy's: wheels expect the compiler's own libraries in a base."""
-    numpy = Path(sysconfig.get_path("platlib")) / "numpy"
-    return [file for file in (*library.rglob("lib-dynload/*.so"), *numpy.rglob("*.so")) if "_tkinter" not in file.name]
+    """The standard library's compiled modules, and those of wheels: they expect the compiler's own libraries."""
+    packages = Path(sysconfig.get_path("platlib"))
+    wheels = [file for name in ("numpy", "llvmlite", "numba") for file in (packages / name).rglob("*.so")]
+    return [file for file in (*library.rglob("lib-dynload/*.so"), *wheels) if "_tkinter" not in file.name]
 
 
 def _libraries(files: list[Path]) -> set[Path]:

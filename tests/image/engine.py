@@ -21,7 +21,7 @@ from tests.image.base import make_base
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = ROOT / "worker" / "Dockerfile"
-LOCKS = ("worker/requirements.txt", "worker/requirements-sbom.txt")
+LOCKS = ("worker/requirements.txt", "worker/requirements-sbom.txt", "worker/requirements-build.txt")
 _SECONDS = 300
 _CONTAINER = """
 set -e

@@ -6,9 +6,13 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from worker import VERSION
+from worker.fast.compiled.build import _CPUS
 
 ROOT = Path(__file__).resolve().parents[3]
+LOCKS = ("requirements.txt", "requirements-sbom.txt", "requirements-build.txt")
 DOCKERFILE = (ROOT / "worker" / "Dockerfile").read_text()
 
 
@@ -33,9 +37,26 @@ def test_image_starts_without_a_shell_by_absolute_path_and_without_root() -> Non
     assert "--require-hashes -r /build/requirements.txt" in DOCKERFILE
 
 
-def test_every_locked_requirement_has_a_hash() -> None:
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_locked_requirement_has_a_hash(lock: str) -> None:
     """pip refuses the whole file otherwise, and that in the build."""
-    lock = (ROOT / "worker" / "requirements.txt").read_text().replace("\\\n", " ")
-    pinned = [line for line in lock.splitlines() if line and not line.lstrip().startswith("#")]
+    pinned = _pinned(lock)
     assert pinned
     assert all("--hash=sha256:" in line for line in pinned)
+    assert f"--require-hashes -r /build/{lock}" in DOCKERFILE
+
+
+def test_compiler_has_the_worker_s_numpy_and_is_there_for_every_machine_that_can_be_compiled_for() -> None:
+    """Elsewhere nothing is asked for, so that the image can be built without."""
+    [numpy] = [line.split()[0] for line in _pinned("requirements.txt") if line.startswith("numpy==")]
+    built = _pinned("requirements-build.txt")
+    assert [line.split()[0] for line in built if line.startswith("numpy==")] == [numpy]
+    for line in built:
+        marker = line.partition(";")[2].partition("--hash")[0]
+        assert set(re.findall(r"platform_machine == '(\w+)'", marker)) == set(_CPUS)
+        assert "sys_platform == 'linux'" in marker
+
+
+def _pinned(lock: str) -> list[str]:
+    text = (ROOT / "worker" / lock).read_text().replace("\\\n", " ")
+    return [line for line in text.splitlines() if line and not line.lstrip().startswith("#")]
