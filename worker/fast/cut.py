@@ -26,7 +26,15 @@ BEHIND = 1 << 12
 _KEYS_OF_A_TRANSACTION = (
     b"transaction_id|timestamp|customer|line_items|tax|shipping|shipping_cost|total|payment_method|status"
 )
-_IN_ARRAY = rb'\}(?P<gap>[ \t\r\n]*,[ \t\r\n]*)(?=\{[ \t\r\n]*"(?:%b)"[ \t\r\n]*:)'
+_KEYS_OF_A_LINE = b"product_id|product_name|quantity|unit_price|category|discount"
+_COLON = rb"[ \t\r\n]*:"
+_IN_ARRAY = rb'\}(?P<gap>[ \t\r\n]*,[ \t\r\n]*)(?=\{[ \t\r\n]*"(?:%b))'
+_LOOKED_AHEAD = 4096
+_NOT_OF_A_LINE = rb'(?!(?:(?!"(?:%b)"%b).){0,%d}?"(?:%b)"%b)' % (
+    *(_KEYS_OF_A_TRANSACTION, _COLON, _LOOKED_AHEAD),
+    *(_KEYS_OF_A_LINE, _COLON),
+)
+"""Line items may begin with the same key as transactions do: those have keys of their own soon after."""
 _IN_LINES = re.compile(rb"\}(?P<gap>[ \t\r]*\n)(?=\{)")
 _FIRST_KEY = re.compile(rb'\{[ \t\r\n]*"(?P<key>(?:[^"\\]|\\.){1,100})"')
 _LAST_LOOKED_AT = 1 << 18
@@ -65,8 +73,10 @@ def border(*, lines: bool, first_key: bytes = b"") -> re.Pattern[bytes]:
     """What the end of a transaction looks like when another one follows, which begins with a known key or the given."""
     if lines:
         return _IN_LINES
-    keys = _KEYS_OF_A_TRANSACTION + (b"|" + re.escape(first_key) if first_key else b"")
-    return re.compile(_IN_ARRAY % keys)
+    begins = b'(?:%b)"%b' % (_KEYS_OF_A_TRANSACTION, _COLON)
+    if first_key:
+        begins += b'|%b"%b%b' % (re.escape(first_key), _COLON, _NOT_OF_A_LINE)
+    return re.compile(_IN_ARRAY % begins, re.DOTALL)
 
 
 def segments(stream: Stream, pattern: re.Pattern[bytes], next_buffer: Callable[[], memoryview]) -> Iterator[Segment]:

@@ -66,6 +66,20 @@ def test_however_it_is_written(writer: str, scanned: list[int]) -> None:
     same(content)
 
 
+@both_ways
+@pytest.mark.parametrize("key", ["id", "_id", "a.b"])
+def test_lines_that_begin_as_transactions_do(key: str, scanned: list[int]) -> None:
+    """Exports of databases give every object an id of its own, first: no segment ends between two line items."""
+    records = [
+        {key: place, **one, "line_items": [{key: number, **line} for number, line in enumerate(one["line_items"] * 4)]}
+        for place, one in enumerate(alike(300))
+    ]
+    content = json.dumps(records).encode()
+    with sizes(*WHOLE[0]):
+        assert by_fast(content) == by_plain(content)
+    assert not scanned or sum(scanned) > 0.95 * len(records)
+
+
 @pytest.mark.parametrize("name", TAKEN)
 def test_what_is_scanned(name: str, scanned: list[int]) -> None:
     """The transaction itself, whatever it holds, and all of its neighbours."""
