@@ -35,7 +35,7 @@ def _version() -> str:
 
 @lru_cache(None)
 def load(name: str) -> Callable[..., int] | None:
-    """Map the code into memory; None when it was not built, or memory of a file must not be run here.
+    """Map the code into memory; None when it was not built, is empty, or memory of a file must not be run here.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def load(name: str) -> Callable[..., int] | None:
     try:
         with code_path(name).open("rb") as file:
             code = mmap.mmap(file.fileno(), 0, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_EXEC)
-    except OSError:
+    except (OSError, ValueError):  # an empty file cannot be mapped
         return None
     return _Function(np.frombuffer(code, np.uint8))
 

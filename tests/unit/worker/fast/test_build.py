@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.fast.compiled import build
+from worker.fast.compiled import build, code
 from worker.fast.compiled.code import KIND
 
 
@@ -53,3 +53,17 @@ def test_compiler_is_needed_for_what_is_missing(folder: Path) -> None:
     with pytest.raises(ImportError):
         build.main()
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [None, b""], ids=["missing", "empty"])
+def test_code_that_cannot_be_mapped_is_as_if_it_was_not_built(
+    tmp_path: Path, content: bytes | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine then decodes, and gives the same."""
+    path = code_in(tmp_path, "scan")
+    if content is not None:
+        path.write_bytes(content)
+    monkeypatch.setattr(code, "code_path", lambda name: code_in(tmp_path, name))
+    code.load.cache_clear()
+    assert code.load("scan") is None
+    code.load.cache_clear()
