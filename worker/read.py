@@ -11,7 +11,7 @@ from worker.model import Rejected
 
 CHUNK = 1 << 20
 """Bytes read, and at most inflated, at a time: a bomb is noticed before it fills the memory."""
-_GZIP = b"\x1f\x8b"
+GZIP = b"\x1f\x8b"
 _GZIP_WBITS = 31
 _BLANK = " \t\r\n"
 _BOM = "\ufeff"
@@ -69,8 +69,8 @@ def read_chunks(source: Source, max_bytes: int) -> Iterator[bytes]:
     Rejected
         `bad_gzip` or `too_large`.
     """
-    first = source.read(max(CHUNK, len(_GZIP)))
-    if first.startswith(_GZIP):
+    first = source.read(max(CHUNK, len(GZIP)))
+    if first.startswith(GZIP):
         return _bounded(_inflate(chain([first], iter(lambda: source.read(CHUNK), b""))), max_bytes)
     return PlainChunks(first, source, max_bytes)
 
